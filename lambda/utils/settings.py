@@ -11,6 +11,9 @@ SEND_START_SECONDS = 5
 CLOCK_SKEW_SECONDS = 2
 """How far the clocks of two execution environments may be apart."""
 
+MIN_RETENTION_DAYS = 30
+"""A record must outlive every message about it: 14 days in the queue and, once redriven, 14 more."""
+
 Url = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/]+(/\S*)?$")]
 
 
@@ -68,14 +71,14 @@ class Settings(BaseModel):
         ge=1,
         le=21_600,
         validation_alias="HEARTBEAT_INTERVAL_SECONDS",
-        description="Time between two heartbeats, each of which renews the visibility and the lease of every message.",
+        description="Time between two heartbeats; each renews the visibility and the lease of every message.",
     )
     max_receive_count: int = Field(
         default=3,
         ge=1,
         le=1000,
         validation_alias="MAX_RECEIVE_COUNT",
-        description="Receives after which SQS moves a message to the DLQ; the last attempt waits rather than gives back.",
+        description="Receives after which SQS moves a message to the DLQ; the last attempt rather waits.",
     )
     max_concurrent_messages: int = Field(
         default=10,
@@ -89,7 +92,7 @@ class Settings(BaseModel):
         ge=1,
         le=300,
         validation_alias="SAFETY_MARGIN_SECONDS",
-        description="Work stops this long before Lambda's own timeout, and a lease ends this long before the visibility.",
+        description="Work stops this long before Lambda's timeout, and a lease ends this long before the visibility.",
     )
     secrets_cache_seconds: int = Field(
         default=300,
@@ -148,7 +151,7 @@ class Settings(BaseModel):
         ge=1,
         le=7200,
         validation_alias="RECONCILE_AFTER_SECONDS",
-        description="A message that Twilio does not list this long after its intent was not sent and may be sent again.",
+        description="A message that Twilio does not list this long after its intent may be sent again.",
     )
     max_message_parts: int = Field(
         default=3,
@@ -156,6 +159,14 @@ class Settings(BaseModel):
         le=10,
         validation_alias="MAX_MESSAGE_PARTS",
         description="Most WhatsApp messages one free-form reply may be split into.",
+    )
+
+    record_retention_days: int = Field(
+        default=0,
+        ge=0,
+        le=3650,
+        validation_alias="RECORD_RETENTION_DAYS",
+        description="Days after which DynamoDB may delete a record, at least 30; 0 keeps it for ever.",
     )
 
     @property
@@ -190,22 +201,23 @@ class Settings(BaseModel):
             settings = cls.model_validate({name: value for name, value in environ.items() if value.strip()})
         except ValidationError as exc:
             raise SettingsError([_describe(error) for error in exc.errors()]) from None
-        if faults := list(settings._contradictions()):
+        if faults := settings.contradictions():
             raise SettingsError(faults)
         return settings
 
-    def _contradictions(self) -> list[str]:
+    def contradictions(self) -> list[str]:
+        """Name the variables that are valid alone and not together."""
         faults = []
         if self.reconcile_after_seconds < self.twilio_timeout_seconds + self.twilio_list_lag_seconds:
-            faults.append(
-                "RECONCILE_AFTER_SECONDS must be at least TWILIO_TIMEOUT_SECONDS + TWILIO_LIST_LAG_SECONDS"
-            )
+            faults.append("RECONCILE_AFTER_SECONDS must be at least TWILIO_TIMEOUT_SECONDS + TWILIO_LIST_LAG_SECONDS")
         held = self.lease_seconds - self.heartbeat_interval_seconds
         if held <= self.twilio_timeout_seconds + CLOCK_SKEW_SECONDS:
             faults.append(
                 "VISIBILITY_TIMEOUT_SECONDS must exceed SAFETY_MARGIN_SECONDS + HEARTBEAT_INTERVAL_SECONDS"
                 f" + TWILIO_TIMEOUT_SECONDS + {CLOCK_SKEW_SECONDS}, or no send would fit into a lease"
             )
+        if 0 < self.record_retention_days < MIN_RETENTION_DAYS:
+            faults.append(f"RECORD_RETENTION_DAYS must be 0 or at least {MIN_RETENTION_DAYS}")
         return faults
 
 

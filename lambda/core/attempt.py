@@ -1,0 +1,112 @@
+"""Attempt: how far one delivery has come, and how it may wait and repeat."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from core.conversation import ConversationKey, SentPart, Step
+from core.delivery import Delivery
+from core.errors import DeadlineError, TransientError
+from core.ports import Clock, DeliveryFields
+from utils.context_processor import ContextObject
+from utils.deadline import Deadline
+
+T = TypeVar("T")
+
+Jitter = Callable[[], float]
+"""Returns a random number from 0 up to 1."""
+
+MAX_TRIES = 3
+BASE_PAUSE_SECONDS = 0.5
+MAX_PAUSE_SECONDS = 5.0
+"""A vendor that wants a longer pause gets it from the queue, where waiting costs nothing."""
+
+MIN_CALL_SECONDS = 1.0
+"""A call that would have less time is not started."""
+
+
+class Attempt:
+    """One delivery's attempt at one conversation.
+
+    Attributes:
+        last_receive: The message goes to the DLQ if it is given back once more.
+        step: What the attempt is doing.
+        sent: Parts known to be sent, by this attempt or an earlier one.
+        maybe_sent: The part after those may be at Twilio without our knowing its id.
+    """
+
+    def __init__(
+        self,
+        delivery: Delivery,
+        context: ContextObject,
+        deadline: Deadline,
+        clock: Clock,
+        jitter: Jitter,
+        *,
+        last_receive: bool,
+    ) -> None:
+        self.delivery = delivery
+        self.context = context
+        self.deadline = deadline
+        self.last_receive = last_receive
+        self.step = Step.CLAIM
+        self.sent: list[SentPart] = []
+        self.maybe_sent = False
+        self._clock = clock
+        self._jitter = jitter
+
+    @property
+    def key(self) -> ConversationKey:
+        return ConversationKey(
+            self.context.frontend_payload.recipient_data.recipient_tel,
+            self.context.conversation_data.conversation_id,
+        )
+
+    def log_fields(self) -> DeliveryFields:
+        """What every line about this attempt says."""
+        request = self.context.frontend_payload.request_data
+        return {
+            "message_id": self.delivery.message_id,
+            "receive_count": self.delivery.receive_count,
+            "conversation_id": self.key.conversation_id,
+            "request_id": request.request_id,
+            "recipient": self.key.recipient_tel,
+        }
+
+    def check_time(self, needed_seconds: float = MIN_CALL_SECONDS) -> None:
+        """Make sure that what is about to start can end before the deadline.
+
+        Raises:
+            DeadlineError: It could not.
+        """
+        if self.deadline.remaining_seconds() < needed_seconds:
+            raise DeadlineError("the invocation's time is up; the next attempt goes on from what is recorded")
+
+    def fit(self, wanted_seconds: float) -> float:
+        """Return a timeout of at most `wanted_seconds` that ends before the deadline; raise if there is none."""
+        self.check_time()
+        return min(wanted_seconds, self.deadline.remaining_seconds())
+
+    def wait(self, seconds: float) -> None:
+        """Sleep, unless the deadline would come before the next call could be made."""
+        self.check_time(seconds + MIN_CALL_SECONDS)
+        self._clock.sleep(seconds)
+
+    def repeat(self, call: Callable[[], T]) -> T:
+        """Make a call, and again after a pause where it certainly had no effect.
+
+        The one retry policy of calls to the vendors: at most three tries, with exponential pauses and jitter, or the
+        vendor's own wish where that is short. Everything longer is left to the queue.
+        """
+        for tries in range(1, MAX_TRIES + 1):
+            try:
+                return call()
+            except TransientError as error:
+                pause = error.retry_after_seconds
+                if pause is None:
+                    pause = BASE_PAUSE_SECONDS * 2 ** (tries - 1) * (1 + self._jitter())
+                if tries == MAX_TRIES or not error.repeatable or pause > MAX_PAUSE_SECONDS:
+                    raise
+                if pause + MIN_CALL_SECONDS > self.deadline.remaining_seconds():
+                    raise
+                self._clock.sleep(pause)
+        raise AssertionError("unreachable")  # pragma: no cover - the loop returns or raises

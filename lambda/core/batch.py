@@ -1,0 +1,153 @@
+"""Batch: the records of one SQS event, side by side and independent of each other."""
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from core.delivery import Delivery
+from core.errors import LostLeaseError, ProcessorError
+from core.events import Event
+from core.lease import Lease
+from core.pipeline import MessagePipeline, Redelivery
+from core.ports import Clock, ConversationStore, MessageQueue, Telemetry
+from utils.context_processor import ContextObject, InvalidContextError, parse_context
+from utils.deadline import Deadline
+
+
+class Heartbeat(Protocol):
+    """Keeps messages hidden and leases alive while they are processed."""
+
+    def holding(self, deliveries: Sequence[Delivery]) -> AbstractContextManager[None]:
+        """Beat from now until the context ends."""
+        ...
+
+    def settle(self, delivery: Delivery) -> None:
+        """Stop holding a message, for its visibility is about to be set for good."""
+        ...
+
+
+class BatchProcessor:
+    """Processes a batch and names the messages that SQS must deliver again."""
+
+    def __init__(
+        self,
+        pipeline: MessagePipeline,
+        heartbeat: Heartbeat,
+        queue: MessageQueue,
+        executor: Executor,
+        clock: Clock,
+        telemetry: Telemetry,
+        new_owner: Callable[[], str],
+        visibility_seconds: float,
+    ) -> None:
+        self._pipeline = pipeline
+        self._heartbeat = heartbeat
+        self._queue = queue
+        self._executor = executor
+        self._clock = clock
+        self._telemetry = telemetry
+        self._new_owner = new_owner
+        self._visibility_seconds = visibility_seconds
+
+    def process(self, records: Sequence[Mapping[str, Any]], deadline: Deadline) -> list[str]:
+        """Return the ids of the messages that are not done."""
+        hidden_until = self._clock.now().timestamp() + self._visibility_seconds
+        deliveries = [self._delivery(record, hidden_until) for record in records]
+        with self._heartbeat.holding(deliveries):
+            groups = [
+                self._executor.submit(self._process_in_turn, group, deadline) for group in by_recipient(deliveries)
+            ]
+            again = [message_id for group in groups for message_id in group.result()]
+        self._telemetry.info(Event.BATCH_FINISHED, records=len(records), failed=len(again))
+        return again
+
+    def _process_in_turn(self, deliveries: Sequence[Delivery], deadline: Deadline) -> list[str]:
+        return [delivery.message_id for delivery in deliveries if self._process_one(delivery, deadline)]
+
+    def _process_one(self, delivery: Delivery, deadline: Deadline) -> bool:
+        """Process one message, set when it comes again, and tell whether it does."""
+        try:
+            redelivery = self._pipeline.process(delivery, deadline)
+            if redelivery is not None:
+                self._set_visibility(delivery, redelivery)
+        except Exception as exc:  # noqa: BLE001 - one record's fate never touches another's
+            self._telemetry.error(
+                Event.MESSAGE_FAILED, message_id=delivery.message_id, exception_type=type(exc).__name__
+            )
+            return True
+        return redelivery is not None
+
+    def _set_visibility(self, delivery: Delivery, redelivery: Redelivery) -> None:
+        self._heartbeat.settle(delivery)
+        if redelivery.delay_seconds is None or not delivery.receipt_handle:
+            return
+        code = "receipt_handle_invalid"
+        try:
+            if not self._queue.hide([delivery.receipt_handle], redelivery.delay_seconds):
+                return
+        except ProcessorError as error:
+            code = error.code
+        self._telemetry.warning(Event.VISIBILITY_NOT_CHANGED, message_id=delivery.message_id, code=code)
+
+    def _delivery(self, record: Mapping[str, Any], hidden_until: float) -> Delivery:
+        attributes = record.get("attributes")
+        attributes = attributes if isinstance(attributes, Mapping) else {}
+        handle = record.get("receiptHandle")
+        sent_ms = _integer(attributes.get("SentTimestamp"))
+        context: ContextObject | InvalidContextError
+        try:
+            context = parse_context(record.get("body"))
+        except InvalidContextError as error:
+            context = error
+        except Exception as exc:  # noqa: BLE001 - one record's fate never touches another's
+            context = InvalidContextError([f"$: cannot be validated ({type(exc).__name__})"])
+        return Delivery(
+            message_id=str(record["messageId"]),
+            receipt_handle=handle if isinstance(handle, str) else "",
+            receive_count=max(_integer(attributes.get("ApproximateReceiveCount")) or 1, 1),
+            sent_at=datetime.fromtimestamp(sent_ms / 1000, tz=UTC) if sent_ms else None,
+            context=context,
+            hidden_until=hidden_until,
+            lease=Lease(self._new_owner()),
+        )
+
+
+class LeaseRenewal:
+    """Renews a delivery's lease with each heartbeat."""
+
+    def __init__(self, store: ConversationStore, safety_margin_seconds: float) -> None:
+        self._store = store
+        self._safety_margin_seconds = safety_margin_seconds
+
+    def __call__(self, delivery: Delivery) -> bool:
+        """Let the lease end shortly before the message's visibility; tell whether it is still ours.
+
+        Raises:
+            ProcessorError: The table did not answer; the lease ends when it would have.
+        """
+        lease, expires_at = delivery.lease, delivery.hidden_until - self._safety_margin_seconds
+        if not lease.renewable or expires_at <= lease.expires_at:
+            return True
+        try:
+            self._store.renew(lease, expires_at)
+        except LostLeaseError:
+            return not lease.renewable  # given up while the renewal was under way: not lost, just over
+        lease.expires_at = expires_at
+        return True
+
+
+def by_recipient(deliveries: Sequence[Delivery]) -> list[list[Delivery]]:
+    """Group deliveries that must be processed one after another: those of one recipient, in their order."""
+    groups: dict[str, list[Delivery]] = {}
+    for index, delivery in enumerate(deliveries):
+        groups.setdefault(delivery.recipient_tel or f"#{index}", []).append(delivery)
+    return list(groups.values())
+
+
+def _integer(text: object) -> int | None:
+    """Read one of SQS's numbers, which are texts of at most 15 digits."""
+    if not isinstance(text, str) or not text.isascii() or not text.isdigit() or len(text) > 15:  # noqa: PLR2004
+        return None
+    return int(text)

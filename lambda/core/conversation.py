@@ -1,0 +1,140 @@
+"""The conversation record: its states, its parts and what one delivery may do with it."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+
+class Status(StrEnum):
+    """`conversation_status` of the record."""
+
+    PROCESSING = "processing"
+    SENDING = "sending"
+    SENT = "initial_message_sent"
+    FAILED_VALIDATION = "failed_validation"
+    FAILED_SECRETS = "failed_secrets_fetch"
+    FAILED_AI = "failed_to_process_ai"
+    FAILED_SEND = "failed_to_send_message"
+    FAILED_UNKNOWN = "failed_unknown"
+
+
+class Step(StrEnum):
+    """What a delivery is doing; `last_error.step` of the record."""
+
+    VALIDATE = "validate"
+    CLAIM = "claim"
+    SECRETS = "secrets"
+    ASK = "ask"
+    SEND = "send"
+    CLOSE = "close"
+
+
+FAILURE_STATUS = {
+    Step.VALIDATE: Status.FAILED_VALIDATION,
+    Step.CLAIM: Status.FAILED_UNKNOWN,
+    Step.SECRETS: Status.FAILED_SECRETS,
+    Step.ASK: Status.FAILED_AI,
+    Step.SEND: Status.FAILED_SEND,
+    Step.CLOSE: Status.FAILED_UNKNOWN,
+}
+"""The status a record is left in when a delivery fails in a step."""
+
+
+class Mode(StrEnum):
+    """How a reply goes out: as variables of an approved template, or as text of its own."""
+
+    TEMPLATE = "template"
+    FREE_FORM = "free_form"
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationKey:
+    """Primary key of the record."""
+
+    recipient_tel: str
+    conversation_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens that one model run was billed for."""
+
+    tokens_in: int = 0
+    tokens_out: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the recipient is to get.
+
+    Attributes:
+        parts: One text per WhatsApp message; in template mode one JSON object of content variables.
+    """
+
+    mode: Mode
+    parts: tuple[str, ...]
+    usage: Usage = field(default_factory=Usage)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run of the model that exists at OpenAI: thread or conversation id, and run or response id."""
+
+    thread_id: str
+    response_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class SentPart:
+    """A part of the reply that Twilio has accepted."""
+
+    sid: str
+    sent_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """`last_error` of the record: why the last attempt failed.
+
+    Attributes:
+        message: Our own sentence; no vendor text, no value of the input.
+        message_id: Id of the SQS message that failed, with the receive it failed on.
+    """
+
+    step: Step
+    code: str
+    message: str
+    at: datetime
+    permanent: bool
+    message_id: str
+    receive_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """The part of a stored record that decides what a delivery does next.
+
+    Attributes:
+        lease_owner: The delivery at work on it, if one is.
+        lease_expires_at: When that delivery's right ends, seconds since the epoch.
+        intent_at: When sending the next part (`sent` counts them) was decided, if its outcome is not recorded.
+        sent: Parts that Twilio has accepted, in order; for a closed record the ids of its messages.
+    """
+
+    key: ConversationKey
+    status: Status
+    created_at: datetime
+    lease_owner: str | None = None
+    lease_expires_at: float = 0.0
+    run: Run | None = None
+    reply: Reply | None = None
+    intent_at: datetime | None = None
+    sent: tuple[SentPart, ...] = ()
+    last_error: Failure | None = None
+
+    @property
+    def pending_part(self) -> str | None:
+        """The part that may be at Twilio without our knowing its id."""
+        if self.intent_at is None or self.reply is None or len(self.sent) >= len(self.reply.parts):
+            return None
+        return self.reply.parts[len(self.sent)]

@@ -1,0 +1,157 @@
+"""Every error raised on purpose, by what redelivery can do about it.
+
+A `code` is a contract with logs, metrics and the stored record. A message is safe to log and to store: it is our own
+sentence, never a vendor's text and never a value of the input.
+"""
+
+from collections.abc import Sequence
+
+
+class ProcessorError(Exception):
+    """Base of every error raised on purpose.
+
+    Attributes:
+        ends_run: The recorded OpenAI run is of no further use; the next attempt asks anew.
+    """
+
+    code: str = "processor_error"
+    ends_run: bool = False
+
+    def __init__(self, message: str, *, code: str | None = None) -> None:
+        super().__init__(message)
+        if code is not None:
+            self.code = code
+
+
+class PermanentError(ProcessorError):
+    """Redelivery cannot help: invalid input, rejected credentials, refused recipient."""
+
+    code = "permanent"
+
+
+class TransientError(ProcessorError):
+    """The same message may succeed later: throttling, 5xx, connection refused.
+
+    Attributes:
+        retry_after_seconds: When the vendor asked for it, how long to wait.
+        repeatable: The call certainly had no effect, so it may be made again at once.
+    """
+
+    code = "transient"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        retry_after_seconds: float | None = None,
+        repeatable: bool = False,
+    ) -> None:
+        super().__init__(message, code=code)
+        self.retry_after_seconds = retry_after_seconds
+        self.repeatable = repeatable
+
+
+class DeliveryUnknownError(ProcessorError):
+    """Twilio may have accepted the message: reconcile before anything is sent again.
+
+    Attributes:
+        retry_after_seconds: When the message's fate will be known, from now.
+    """
+
+    code = "delivery_unknown"
+
+    def __init__(self, message: str, *, retry_after_seconds: float = 0.0) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class LostLeaseError(ProcessorError):
+    """Another delivery may own the conversation now: stop before the next side effect."""
+
+    code = "lease_lost"
+
+
+class InvalidContextObjectError(PermanentError):
+    """The Context Object is refused; `faults` says where and why, without values."""
+
+    code = "invalid_context"
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        super().__init__("; ".join(faults))
+        self.faults = tuple(faults)
+
+
+class AlreadyFailedError(PermanentError):
+    """An earlier receive of this very message failed for good; its code is repeated, its work is not."""
+
+
+class SecretError(PermanentError):
+    """A secret is missing, malformed, forbidden or may not be read."""
+
+    code = "secret_unusable"
+
+
+class CredentialsRejectedError(PermanentError):
+    """A vendor answered 401 or 403: the secret may have been rotated since it was cached."""
+
+    code = "credentials_rejected"
+
+
+class DefinitionError(PermanentError):
+    """No usable assistant definition for this conversation."""
+
+    code = "assistant_definition_missing"
+
+
+class ReplyError(PermanentError):
+    """The model's output cannot be sent, and asking again would end the same way."""
+
+    code = "reply_unusable"
+    ends_run = True
+
+
+class LeaseHeldError(TransientError):
+    """Another delivery of this conversation is at work."""
+
+    code = "lease_held"
+
+
+class DeadlineError(TransientError):
+    """The invocation's time is up; what was done is recorded and the next attempt goes on."""
+
+    code = "deadline_reached"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, retry_after_seconds=0.0)
+
+
+class SendTooLateError(TransientError):
+    """A send was not started because the moment until which it may start has passed; nothing was sent."""
+
+    code = "send_too_late"
+
+
+class StoreUnavailableError(TransientError):
+    """DynamoDB did not answer, or refused for a reason that may pass."""
+
+    code = "store_unavailable"
+
+
+class RunFailedError(TransientError):
+    """The run ended without a usable reply, and asking again may help."""
+
+    code = "openai_run_failed"
+    ends_run = True
+
+
+class FinalUpdateError(TransientError):
+    """The message is out but its record could not be closed; redelivery will find the message and close it."""
+
+    code = "final_db_update_failed"
+
+
+class UnforeseenError(TransientError):
+    """An exception nobody foresaw; the receive limit and the DLQ bound what it can do."""
+
+    code = "unforeseen"

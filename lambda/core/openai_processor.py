@@ -1,0 +1,200 @@
+"""OpenAI processor: from a conversation to the reply, resuming the run that an earlier attempt started."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from core.attempt import Attempt
+from core.conversation import Mode, Reply, Run
+from core.errors import DefinitionError, ReplyError, RunFailedError
+from core.events import Event, Metric
+from core.keyring import Keyring
+from core.ports import Clock, ConversationStore, ModelGateway, ModelRequest, RunReport, RunState, Telemetry
+from core.reply import shape_reply
+from utils.assistant_definition import AssistantDefinition, AssistantDefinitions, DefinitionFileError
+from utils.context_processor import ContextObject, to_json
+from utils.redaction import Secret, pseudonym
+
+CALL_SECONDS = 20.0
+"""Longest time of one call; a run itself may take as long as the invocation."""
+
+FIRST_POLL_SECONDS = 0.25
+POLL_SHARE = 0.1
+MAX_POLL_SECONDS = 10.0
+
+
+class OpenAIProcessor:
+    """Has the model write the message of one conversation, once."""
+
+    def __init__(
+        self,
+        gateway: ModelGateway,
+        store: ConversationStore,
+        definitions: AssistantDefinitions,
+        clock: Clock,
+        telemetry: Telemetry,
+        max_message_parts: int,
+    ) -> None:
+        self._gateway = gateway
+        self._store = store
+        self._definitions = definitions
+        self._clock = clock
+        self._telemetry = telemetry
+        self._max_message_parts = max_message_parts
+
+    def write_reply(self, attempt: Attempt, run: Run | None, mode: Mode, key: Keyring[Secret]) -> Reply:
+        """Return the reply; start a run unless `run` is given, and wait for its end.
+
+        Raises:
+            PermanentError: The definition is missing, OpenAI refuses the request, or the reply cannot be sent.
+            TransientError: OpenAI is not available, or the run failed and another may do better.
+            DeadlineError: The invocation's time is up; the run goes on and is recorded.
+        """
+        started = self._clock.monotonic()
+        if run is None:
+            report, run = self._start(attempt, mode, key)
+        else:
+            report = self._fetch(attempt, run, key)
+        polling_since = self._clock.monotonic()
+        while report.state is RunState.PENDING:
+            attempt.delivery.lease.check(self._clock.now().timestamp(), 0)
+            attempt.wait(poll_pause_seconds(self._clock.monotonic() - polling_since, report.poll_after_seconds))
+            report = self._fetch(attempt, run, key)
+        duration_ms = round((self._clock.monotonic() - started) * 1000)
+        self._telemetry.info(
+            Event.REPLY_RECEIVED,
+            **attempt.log_fields(),
+            response_id=run.response_id,
+            status=report.state,
+            duration_ms=duration_ms,
+            tokens_in=report.usage.tokens_in,
+            tokens_out=report.usage.tokens_out,
+        )
+        self._telemetry.metric(Metric.OPENAI_LATENCY, duration_ms)
+        self._telemetry.metric(Metric.TOKENS_IN, report.usage.tokens_in)
+        self._telemetry.metric(Metric.TOKENS_OUT, report.usage.tokens_out)
+        return shape_reply(mode, final_text(report), report.usage, self._max_message_parts)
+
+    def _start(self, attempt: Attempt, mode: Mode, key: Keyring[Secret]) -> tuple[RunReport, Run]:
+        request = self._request(attempt.context, mode)
+        given = attempt.context.conversation_data.thread_id
+        if given is not None and not self._gateway.accepts_thread(given):
+            self._telemetry.warning(Event.THREAD_NOT_USABLE, **attempt.log_fields())
+            given = None
+
+        def ask(secret: Secret) -> tuple[str, RunReport]:
+            thread_id = given or attempt.repeat(lambda: self._gateway.open_thread(secret, attempt.fit(CALL_SECONDS)))
+            seconds = attempt.deadline.remaining_seconds() if self._gateway.waits_for_answer else CALL_SECONDS
+            return thread_id, attempt.repeat(
+                lambda: self._gateway.start_run(thread_id, request, secret, attempt.fit(seconds))
+            )
+
+        thread_id, report = key.use(ask)
+        run = Run(thread_id, report.response_id)
+        self._store.record_run(attempt.delivery.lease, run, self._clock.now())
+        self._telemetry.info(
+            Event.RUN_STARTED, **attempt.log_fields(), thread_id=run.thread_id, response_id=run.response_id
+        )
+        return report, run
+
+    def _fetch(self, attempt: Attempt, run: Run, key: Keyring[Secret]) -> RunReport:
+        return key.use(
+            lambda secret: attempt.repeat(
+                lambda: self._gateway.fetch_run(run, secret, attempt.fit(CALL_SECONDS)),
+            )
+        )
+
+    def _request(self, context: ContextObject, mode: Mode) -> ModelRequest:
+        request = context.frontend_payload.request_data
+        assistant_id = context.company_data_payload.ai_config.openai_config.whatsapp.assistant_id_template_sender
+        return ModelRequest(
+            assistant_id=assistant_id,
+            definition=self._definition(context, assistant_id),
+            user_message=user_message(context),
+            mode=mode,
+            user_id=pseudonym(
+                context.company_data_payload.company_id, context.frontend_payload.recipient_data.recipient_tel
+            ),
+            metadata={
+                "conversation_id": context.conversation_data.conversation_id,
+                "request_id": request.request_id,
+                "company_id": context.company_data_payload.company_id,
+                "project_id": context.company_data_payload.project_id,
+            },
+        )
+
+    def _definition(self, context: ContextObject, assistant_id: str) -> AssistantDefinition | None:
+        inline = context.company_data_payload.ai_config.openai_config.whatsapp.assistant_definition
+        if inline is not None:
+            return inline
+        try:
+            definition = self._definitions.find(assistant_id)
+        except DefinitionFileError as exc:
+            raise DefinitionError(str(exc), code="assistant_definition_invalid") from exc
+        if definition is None and self._gateway.needs_definition:
+            raise DefinitionError(
+                f"no assistant definition: the Context Object has none, and the zip no assistants/{assistant_id}.json"
+            )
+        return definition
+
+
+def poll_pause_seconds(elapsed_seconds: float, wish_seconds: float | None) -> float:
+    """Return how long to wait before the next poll: the vendor's wish, else a tenth of the time waited so far."""
+    if wish_seconds is not None:
+        return min(max(wish_seconds, 0.0), MAX_POLL_SECONDS)
+    return min(max(elapsed_seconds * POLL_SHARE, FIRST_POLL_SECONDS), MAX_POLL_SECONDS)
+
+
+def final_text(report: RunReport) -> str:
+    """Return the text of a run that ended well.
+
+    Raises:
+        ReplyError: It ended otherwise, for good.
+        RunFailedError: It ended otherwise, and another run may do better.
+    """
+    if report.refusal:
+        raise ReplyError("the model refused to answer", code="openai_refusal")
+    if report.state is RunState.COMPLETED:
+        return report.text
+    if report.state is RunState.REQUIRES_ACTION:
+        raise ReplyError(
+            "the assistant asks for a tool; this function offers none, remove the tools from the assistant",
+            code="openai_requires_action",
+        )
+    if report.state is RunState.INCOMPLETE:
+        raise ReplyError(
+            f"the run ended before the reply was complete ({report.reason or 'no reason given'})",
+            code="openai_incomplete",
+        )
+    message = f"the run {report.state} ({report.reason or 'no reason given'})"
+    code = f"openai_run_{report.reason or report.state}"
+    if report.state is RunState.EXPIRED or report.retriable:
+        raise RunFailedError(message, code=code)
+    raise ReplyError(message, code=code)
+
+
+def user_message(context: ContextObject) -> str:
+    """Return what the model is told of the conversation, as labelled JSON sections."""
+    front, company = context.frontend_payload, context.company_data_payload
+    recipient = front.recipient_data
+    sections: Mapping[str, Mapping[str, Any] | str | None] = {
+        "Company": {"company_id": company.company_id, "company_name": company.company_name},
+        "Project": {"project_id": company.project_id, "project_name": company.project_name},
+        "Representative": company.company_rep,
+        "Recipient": {
+            "first_name": recipient.recipient_first_name,
+            "last_name": recipient.recipient_last_name,
+            "email": recipient.recipient_email,
+        },
+        "Contact numbers": {
+            "company_whatsapp_number": company.channel_config.whatsapp.company_whatsapp_number,
+            "recipient_tel": recipient.recipient_tel,
+        },
+        "Project data": front.project_data,
+    }
+    return "\n\n".join(f"{title}:\n{to_json(_given(content))}" for title, content in sections.items() if content)
+
+
+def _given(content: Mapping[str, Any] | str) -> Mapping[str, Any] | str:
+    if isinstance(content, str):
+        return content
+    return {name: value for name, value in content.items() if value is not None}

@@ -1,0 +1,130 @@
+"""Outbox: send the parts of a reply, each one once: intend, send, and where the answer is lost, reconcile."""
+
+from datetime import datetime, timedelta
+
+from core.attempt import Attempt
+from core.conversation import Reply, SentPart
+from core.errors import DeliveryUnknownError, ProcessorError, SendTooLateError
+from core.events import Event, Metric
+from core.keyring import Keyring
+from core.ports import (
+    Clock,
+    ConversationStore,
+    OutboundPart,
+    Telemetry,
+    TwilioCredentials,
+    TwilioMessage,
+    WhatsAppGateway,
+)
+from core.reconciliation import Reconciler
+
+
+class Outbox:
+    """Sends a reply's parts one by one, with a recorded intent before each."""
+
+    def __init__(
+        self,
+        gateway: WhatsAppGateway,
+        store: ConversationStore,
+        reconciler: Reconciler,
+        clock: Clock,
+        telemetry: Telemetry,
+        timeout_seconds: float,
+        start_seconds: float,
+        clock_skew_seconds: float,
+    ) -> None:
+        self._gateway = gateway
+        self._store = store
+        self._reconciler = reconciler
+        self._clock = clock
+        self._telemetry = telemetry
+        self._timeout_seconds = timeout_seconds
+        self._start_window = timedelta(seconds=start_seconds)
+        self._needed_seconds = timeout_seconds + clock_skew_seconds
+
+    def send_all(
+        self, attempt: Attempt, reply: Reply, intent_at: datetime | None, twilio: Keyring[TwilioCredentials]
+    ) -> None:
+        """Send what `attempt.sent` does not hold yet and add it there.
+
+        Args:
+            intent_at: When an earlier attempt meant to send the next part, if its outcome is not recorded.
+
+        Raises:
+            DeliveryUnknownError: Whether a part was sent can't be told yet.
+            LostLeaseError: The conversation may be another delivery's.
+            ProcessorError: Any other error means that the part after `attempt.sent` was not sent.
+        """
+        attempt.maybe_sent = intent_at is not None
+        while len(attempt.sent) < len(reply.parts):
+            message = self._send_next(attempt, reply, intent_at, twilio)
+            attempt.sent.append(SentPart(message.sid, message.created_at))
+            attempt.maybe_sent = False
+            intent_at = None
+            self._telemetry.metric(Metric.MESSAGES_SENT)
+            self._telemetry.info(
+                Event.MESSAGE_SENT,
+                **attempt.log_fields(),
+                message_sid=message.sid,
+                part=len(attempt.sent),
+                parts=len(reply.parts),
+            )
+
+    def _send_next(
+        self, attempt: Attempt, reply: Reply, intent_at: datetime | None, twilio: Keyring[TwilioCredentials]
+    ) -> TwilioMessage:
+        while True:
+            if intent_at is not None:
+                found = self._reconciler.find(attempt, reply, intent_at, twilio)
+                if found is not None:
+                    return found
+                attempt.maybe_sent = False
+            intent_at = self._intend(attempt, reply)
+            try:
+                return self._post(attempt, reply, intent_at, twilio)
+            except SendTooLateError:
+                intent_at = None
+            except DeliveryUnknownError:
+                self._telemetry.warning(Event.SEND_OUTCOME_UNKNOWN, **attempt.log_fields(), part=len(attempt.sent) + 1)
+
+    def _intend(self, attempt: Attempt, reply: Reply) -> datetime:
+        """Record that the next part is about to be sent: from here on the record says it may be out."""
+        self._check_time(attempt)
+        at = self._clock.now()
+        self._store.intend(attempt.delivery.lease, reply, attempt.sent, at)
+        self._telemetry.debug(Event.SEND_INTENDED, **attempt.log_fields(), part=len(attempt.sent) + 1)
+        return at
+
+    def _post(
+        self, attempt: Attempt, reply: Reply, intent_at: datetime, twilio: Keyring[TwilioCredentials]
+    ) -> TwilioMessage:
+        """Send the next part, unless it is too late for its outcome to be known in time."""
+        part = OutboundPart(
+            to=attempt.key.recipient_tel,
+            from_=attempt.context.company_data_payload.channel_config.whatsapp.company_whatsapp_number,
+            mode=reply.mode,
+            content=reply.parts[len(attempt.sent)],
+        )
+
+        def send_once(credentials: TwilioCredentials) -> TwilioMessage:
+            self._check_time(attempt)
+            lease_end = datetime.fromtimestamp(attempt.delivery.lease.expires_at, tz=intent_at.tzinfo)
+            start_before = min(intent_at + self._start_window, lease_end - timedelta(seconds=self._needed_seconds))
+            started = self._clock.monotonic()
+            attempt.maybe_sent = True
+            try:
+                message = self._gateway.send(part, credentials, start_before)
+            except DeliveryUnknownError:
+                raise
+            except ProcessorError:
+                attempt.maybe_sent = False
+                raise
+            self._telemetry.metric(Metric.TWILIO_LATENCY, round((self._clock.monotonic() - started) * 1000))
+            return message
+
+        return attempt.repeat(lambda: twilio.use(send_once))
+
+    def _check_time(self, attempt: Attempt) -> None:
+        """Make sure that the lease and the invocation outlast a send that takes its whole timeout."""
+        attempt.delivery.lease.check(self._clock.now().timestamp(), self._needed_seconds)
+        attempt.check_time(self._timeout_seconds)

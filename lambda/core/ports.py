@@ -1,0 +1,359 @@
+"""Ports: what the core needs from the world, one small protocol per need.
+
+Adapters raise the errors of `core.errors` and nothing else. "Fenced" means: it takes effect only while the lease is
+this delivery's own, and raises `LostLeaseError` otherwise. Every write may be repeated with the same effect, so an
+answer that was lost does no harm.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Protocol, TypedDict, Unpack
+
+from core.conversation import (
+    Conversation,
+    ConversationKey,
+    Failure,
+    Mode,
+    Reply,
+    Run,
+    SentPart,
+    Status,
+    Usage,
+)
+from core.events import Event, Metric
+from core.lease import Lease
+from utils.assistant_definition import AssistantDefinition
+from utils.redaction import Secret
+
+
+class Clock(Protocol):
+    """Time; the only one the core knows."""
+
+    def now(self) -> datetime:
+        """UTC."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds, for durations."""
+        ...
+
+    def sleep(self, seconds: float) -> None: ...
+
+
+class ConversationStore(Protocol):
+    """The table of conversations."""
+
+    def create(
+        self,
+        key: ConversationKey,
+        lease: Lease,
+        attributes: Mapping[str, str],
+        at: datetime,
+        mark: Failure | None,
+    ) -> Conversation | None:
+        """Create the record in `processing` with the lease; return the existing record where there is one.
+
+        Args:
+            mark: Recorded beforehand as last error, for an attempt after which nobody could record anything.
+        """
+        ...
+
+    def take_over(self, seen: Conversation, lease: Lease, at: datetime, mark: Failure | None) -> None:
+        """Take the lease of a record that is still as it was seen, put it to `processing` and count the attempt.
+
+        A record that shows an intent keeps it and is put to `sending`.
+
+        Raises:
+            LeaseHeldError: Another delivery was faster.
+        """
+        ...
+
+    def record_run(self, lease: Lease, run: Run, at: datetime) -> None:
+        """Record the OpenAI ids; fenced."""
+        ...
+
+    def intend(self, lease: Lease, reply: Reply, sent: Sequence[SentPart], at: datetime) -> None:
+        """Record that the part after `sent` is about to be sent, and put the record to `sending`; fenced."""
+        ...
+
+    def renew(self, lease: Lease, expires_at: float) -> None:
+        """Let the lease end at `expires_at` (seconds since the epoch); fenced. The lease object is left as it is."""
+        ...
+
+    def close(self, lease: Lease, closing: "Closing") -> None:
+        """Put the record to `initial_message_sent` with its messages; fenced."""
+        ...
+
+    def fail(self, lease: Lease, failing: "Failing") -> None:
+        """Record the failure and give up the lease; fenced."""
+        ...
+
+    def reject(self, key: ConversationKey, failure: Failure) -> None:
+        """Record a Context Object that was refused, unless the conversation exists for another reason."""
+        ...
+
+    def others_of(self, key: ConversationKey) -> list[Conversation]:
+        """Return the other conversations of the same recipient, as they are now (a consistent read)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ChatMessage:
+    """An entry of the record's `messages`."""
+
+    message_id: str
+    content: str
+    timestamp: datetime
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """What a closed record is to say."""
+
+    messages: tuple[ChatMessage, ...]
+    at: datetime
+    processing_time_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Failing:
+    """What a failed record is to say.
+
+    Attributes:
+        sent: Parts known to be sent.
+        keep_intent: The pending part may be at Twilio; otherwise it certainly is not.
+        keep_run: The recorded OpenAI run is still good for the next attempt.
+    """
+
+    status: Status
+    failure: Failure
+    sent: tuple[SentPart, ...]
+    keep_intent: bool
+    keep_run: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TwilioCredentials:
+    """The Twilio secret."""
+
+    account_sid: str
+    auth_token: Secret
+    template_sid: str | None = None
+    messaging_service_sid: str | None = None
+
+    @property
+    def mode(self) -> Mode:
+        return Mode.TEMPLATE if self.template_sid else Mode.FREE_FORM
+
+
+class Secrets(Protocol):
+    """The vendors' secrets, cached.
+
+    Raises:
+        SecretError: The secret is missing, has the wrong shape, is forbidden or may not be read.
+        TransientError: Secrets Manager is not available.
+    """
+
+    def twilio(self, reference: str) -> TwilioCredentials: ...
+
+    def openai(self, reference: str) -> Secret: ...
+
+    def drop(self, reference: str, rejected: TwilioCredentials | Secret) -> None:
+        """Forget a value that a vendor rejected, unless a newer one is cached already."""
+        ...
+
+
+class RunState(StrEnum):
+    """Where a run of the model stands."""
+
+    PENDING = "pending"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    INCOMPLETE = "incomplete"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+    REQUIRES_ACTION = "requires_action"
+
+
+@dataclass(frozen=True, slots=True)
+class RunReport:
+    """A run of the model as the vendor reports it.
+
+    Attributes:
+        text: The final answer; empty where there is none.
+        refusal: The model refused to answer.
+        reason: The vendor's code for a failed or incomplete run.
+        retriable: A failed run whose code says that asking again may help.
+        poll_after_seconds: The vendor's wish for the next poll.
+    """
+
+    response_id: str
+    state: RunState
+    text: str = ""
+    refusal: bool = False
+    reason: str | None = None
+    retriable: bool = False
+    usage: Usage = field(default_factory=Usage)
+    poll_after_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRequest:
+    """One turn to be written by the model.
+
+    Attributes:
+        assistant_id: Used as it is at an Assistants server.
+        definition: None only at an Assistants server.
+        user_id: Stable, shows nothing of the person.
+        metadata: At most 16 pairs, values up to 512 characters.
+    """
+
+    assistant_id: str
+    definition: AssistantDefinition | None
+    user_message: str
+    mode: Mode
+    user_id: str
+    metadata: Mapping[str, str]
+
+
+class ModelGateway(Protocol):
+    """OpenAI, by either API.
+
+    Raises:
+        CredentialsRejectedError: 401 or 403.
+        TransientError: Throttled, overloaded, timed out, locked.
+        PermanentError: Anything else it refuses.
+    """
+
+    needs_definition: bool
+    """Whether a request must carry an assistant definition."""
+
+    waits_for_answer: bool
+    """Whether `start_run` returns only when the run has ended."""
+
+    def accepts_thread(self, thread_id: str) -> bool:
+        """Whether an id given from outside can name a thread or conversation of this API."""
+        ...
+
+    def open_thread(self, key: Secret, timeout_seconds: float) -> str:
+        """Create a thread or conversation and return its id."""
+        ...
+
+    def start_run(self, thread_id: str, request: ModelRequest, key: Secret, timeout_seconds: float) -> RunReport:
+        """Add the user message and start writing; never repeated by the adapter itself."""
+        ...
+
+    def fetch_run(self, run: Run, key: Secret, timeout_seconds: float) -> RunReport: ...
+
+
+@dataclass(frozen=True, slots=True)
+class OutboundPart:
+    """One WhatsApp message to send.
+
+    Attributes:
+        to, from_: E.164 numbers.
+        content: Text, or one JSON object of content variables in template mode.
+    """
+
+    to: str
+    from_: str
+    mode: Mode
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class TwilioMessage:
+    """A message as Twilio shows it."""
+
+    sid: str
+    body: str
+    created_at: datetime
+
+
+class WhatsAppGateway(Protocol):
+    """Twilio's Messages API.
+
+    Raises:
+        CredentialsRejectedError: 401 or 403.
+        TransientError: Certainly without effect, and may succeed later.
+        PermanentError: Certainly without effect, and will be refused again.
+    """
+
+    def send(self, part: OutboundPart, credentials: TwilioCredentials, start_before: datetime) -> TwilioMessage:
+        """Create the message, once.
+
+        Raises:
+            SendTooLateError: It is past `start_before`; nothing was sent.
+            DeliveryUnknownError: Twilio may have accepted it.
+        """
+        ...
+
+    def list_messages(self, to: str, from_: str, credentials: TwilioCredentials) -> list[TwilioMessage]:
+        """Return the latest messages from one number to another."""
+        ...
+
+
+class MessageQueue(Protocol):
+    """The queue the function is fed from."""
+
+    def hide(self, receipt_handles: Sequence[str], seconds: int) -> set[str]:
+        """Hide messages for `seconds` from now and return the handles that can't be kept any more.
+
+        Raises:
+            TransientError: SQS did not answer; nothing is known of the messages.
+        """
+        ...
+
+
+class DeliveryFields(TypedDict, total=False):
+    """What every log line about a delivery says; `recipient` takes the full number and is shown masked."""
+
+    message_id: str
+    receive_count: int
+    conversation_id: str
+    request_id: str
+    recipient: str
+
+
+class LogFields(DeliveryFields, total=False):
+    """Everything a log line may say: no message text, no secret, no whole event."""
+
+    step: str
+    status: str
+    code: str
+    reason: str
+    permanent: bool
+    faults: Sequence[str]
+    delay_seconds: int | None
+    duration_ms: int
+    part: int
+    parts: int
+    message_sid: str
+    message_sids: Sequence[str]
+    thread_id: str
+    response_id: str
+    tokens_in: int
+    tokens_out: int
+    exception_type: str
+    records: int
+    failed: int
+    should_have_written: Mapping[str, Any]
+
+
+class Telemetry(Protocol):
+    """Logs and metrics; never fails."""
+
+    def debug(self, event: Event, **fields: Unpack[LogFields]) -> None: ...
+
+    def info(self, event: Event, **fields: Unpack[LogFields]) -> None: ...
+
+    def warning(self, event: Event, **fields: Unpack[LogFields]) -> None: ...
+
+    def error(self, event: Event, **fields: Unpack[LogFields]) -> None: ...
+
+    def critical(self, event: Event, **fields: Unpack[LogFields]) -> None: ...
+
+    def metric(self, metric: Metric, value: float = 1, *, code: str | None = None) -> None: ...

@@ -1,0 +1,387 @@
+"""DynamoDB service: the table of conversations, one conditional write per move."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+from botocore.exceptions import BotoCoreError, ClientError
+
+from core.conversation import (
+    Conversation,
+    ConversationKey,
+    Failure,
+    Mode,
+    Reply,
+    Run,
+    SentPart,
+    Status,
+    Step,
+    Usage,
+)
+from core.errors import LeaseHeldError, LostLeaseError, PermanentError, ProcessorError, StoreUnavailableError
+from core.lease import Lease
+from core.ports import Closing, Failing
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+NEEDS_ATTENTION = "yes"
+"""Value of `needs_attention`; records without the attribute are not in the index."""
+
+_to_dynamodb = TypeSerializer().serialize
+_from_dynamodb = TypeDeserializer().deserialize
+
+_OWN = "lease_owner = :me"
+_CHECK_FAILED = "ConditionalCheckFailedException"
+_TOO_LARGE = "ItemSizeLimitExceeded"
+
+
+class DynamoDBConversationStore:
+    """`core.ports.ConversationStore` on a DynamoDB table.
+
+    The SDK repeats calls whose answer was lost. So a condition that fails because this very delivery's write already
+    took effect is a success: `lease_owner` shows that while the lease is held, `last_owner` afterwards.
+    """
+
+    def __init__(self, client: "DynamoDBClient", table_name: str, retention_days: int = 0) -> None:
+        """Make a store.
+
+        Args:
+            retention_days: When DynamoDB may delete a record (attribute `expires_at`); 0 keeps it for ever.
+        """
+        self._client = client
+        self._table_name = table_name
+        self._retention = timedelta(days=retention_days)
+
+    def create(
+        self,
+        key: ConversationKey,
+        lease: Lease,
+        attributes: Mapping[str, str],
+        at: datetime,
+        mark: Failure | None,
+    ) -> Conversation | None:
+        item: dict[str, Any] = {
+            **attributes,
+            **_key(key),
+            "conversation_status": Status.PROCESSING,
+            "created_at": _iso(at),
+            "updated_at": _iso(at),
+            "attempts": 1,
+            "task_complete": 0,
+            "lease_owner": lease.owner,
+            "lease_expires_at": _number(lease.expires_at),
+        }
+        if self._retention:
+            item["expires_at"] = int((at + self._retention).timestamp())
+        if mark is not None:
+            item |= {"last_error": _failure_map(mark), "needs_attention": NEEDS_ATTENTION}
+        try:
+            self._client.put_item(
+                TableName=self._table_name,
+                Item=_serialize(item),
+                ConditionExpression="attribute_not_exists(recipient_tel)",
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+        except (ClientError, BotoCoreError) as exc:
+            existing = _old_item(exc)
+            if existing is None:
+                raise classify(exc) from exc
+            if existing.get("lease_owner") == lease.owner:
+                return None
+            return _conversation(existing)
+        return None
+
+    def take_over(self, seen: Conversation, lease: Lease, at: datetime, mark: Failure | None) -> None:
+        sets = {
+            "conversation_status": Status.PROCESSING if seen.intent_at is None else Status.SENDING,
+            "updated_at": _iso(at),
+            "lease_owner": lease.owner,
+            "lease_expires_at": _number(lease.expires_at),
+        }
+        removes = []
+        if mark is None:
+            removes = ["last_error", "needs_attention"]
+        else:
+            sets |= {"last_error": _failure_map(mark), "needs_attention": NEEDS_ATTENTION}
+        values: dict[str, Any] = {":one": 1, ":sent": Status.SENT}
+        condition = "conversation_status <> :sent AND "
+        if seen.lease_owner is None:
+            condition += "attribute_not_exists(lease_owner)"
+        else:
+            condition += "lease_owner = :seen_owner AND lease_expires_at = :seen_expiry"
+            values |= {":seen_owner": seen.lease_owner, ":seen_expiry": _number(seen.lease_expires_at)}
+        try:
+            self._update(seen.key, sets, removes, condition, values, add="attempts :one")
+        except (ClientError, BotoCoreError) as exc:
+            existing = _old_item(exc)
+            if existing is None:
+                raise classify(exc) from exc
+            if existing.get("lease_owner") != lease.owner:
+                raise LeaseHeldError("another delivery took the conversation over", retry_after_seconds=1) from exc
+
+    def record_run(self, lease: Lease, run: Run, at: datetime) -> None:
+        sets = {
+            "openai_thread_id": run.thread_id,
+            "openai_response_id": run.response_id,
+            "updated_at": _iso(at),
+        }
+        self._fenced(lease, sets)
+
+    def intend(self, lease: Lease, reply: Reply, sent: Sequence[SentPart], at: datetime) -> None:
+        sets = {
+            "conversation_status": Status.SENDING,
+            "reply": {
+                "mode": reply.mode,
+                "parts": list(reply.parts),
+                "tokens_in": reply.usage.tokens_in,
+                "tokens_out": reply.usage.tokens_out,
+            },
+            "sent_parts": _sent_list(sent),
+            "send_started_at": _iso(at),
+            "updated_at": _iso(at),
+        }
+        self._fenced(lease, sets)
+
+    def renew(self, lease: Lease, expires_at: float) -> None:
+        self._fenced(lease, {"lease_expires_at": _number(expires_at)})
+
+    def close(self, lease: Lease, closing: Closing) -> None:
+        sets = {
+            "conversation_status": Status.SENT,
+            "task_complete": 1,
+            "processing_time_ms": closing.processing_time_ms,
+            "updated_at": _iso(closing.at),
+            "last_owner": lease.owner,
+        }
+        messages = [
+            {
+                "message_id": message.message_id,
+                "role": "assistant",
+                "content": message.content,
+                "timestamp": _iso(message.timestamp),
+                "tokens": message.tokens,
+            }
+            for message in closing.messages
+        ]
+        removes = [
+            "lease_owner",
+            "lease_expires_at",
+            "send_started_at",
+            "reply",
+            "sent_parts",
+            "last_error",
+            "needs_attention",
+        ]
+        self._fenced(
+            lease,
+            sets,
+            removes,
+            {":messages": messages, ":none": []},
+            also_set="messages = list_append(if_not_exists(messages, :none), :messages)",
+        )
+
+    def fail(self, lease: Lease, failing: Failing) -> None:
+        sets: dict[str, Any] = {
+            "conversation_status": failing.status,
+            "last_error": _failure_map(failing.failure),
+            "needs_attention": NEEDS_ATTENTION,
+            "updated_at": _iso(failing.failure.at),
+            "last_owner": lease.owner,
+        }
+        if failing.sent:
+            sets["sent_parts"] = _sent_list(failing.sent)
+        removes = ["lease_owner", "lease_expires_at"]
+        if not failing.keep_intent:
+            removes.append("send_started_at")
+        if not failing.keep_run:
+            removes += ["openai_thread_id", "openai_response_id"]
+        self._fenced(lease, sets, removes)
+
+    def reject(self, key: ConversationKey, failure: Failure) -> None:
+        sets = {
+            "conversation_status": Status.FAILED_VALIDATION,
+            "last_error": _failure_map(failure),
+            "needs_attention": NEEDS_ATTENTION,
+            "updated_at": _iso(failure.at),
+            "task_complete": 0,
+        }
+        condition = "attribute_not_exists(recipient_tel) OR conversation_status = :rejected"
+        try:
+            self._update(
+                key,
+                sets,
+                [],
+                condition,
+                {":rejected": Status.FAILED_VALIDATION, ":created": _iso(failure.at)},
+                also_set="created_at = if_not_exists(created_at, :created)",
+            )
+        except (ClientError, BotoCoreError) as exc:
+            if _old_item(exc) is None:
+                raise classify(exc) from exc
+
+    def others_of(self, key: ConversationKey) -> list[Conversation]:
+        pages = self._client.get_paginator("query").paginate(
+            TableName=self._table_name,
+            KeyConditionExpression="recipient_tel = :recipient",
+            ExpressionAttributeValues=_serialize({":recipient": key.recipient_tel}),
+            ConsistentRead=True,
+        )
+        try:
+            items = [_deserialize(item) for page in pages for item in page["Items"]]
+        except (ClientError, BotoCoreError) as exc:
+            raise classify(exc) from exc
+        return [_conversation(item) for item in items if item["conversation_id"] != key.conversation_id]
+
+    def _fenced(
+        self,
+        lease: Lease,
+        sets: Mapping[str, Any],
+        removes: Sequence[str] = (),
+        values: Mapping[str, Any] | None = None,
+        *,
+        also_set: str = "",
+    ) -> None:
+        if lease.key is None:
+            raise LostLeaseError("there is no lease")
+        try:
+            self._update(lease.key, sets, removes, _OWN, {":me": lease.owner, **(values or {})}, also_set=also_set)
+        except (ClientError, BotoCoreError) as exc:
+            if _error_code(exc) != _CHECK_FAILED:
+                raise classify(exc) from exc
+            existing = _old_item(exc) or {}
+            if "lease_owner" in existing or existing.get("last_owner") != lease.owner or "last_owner" not in sets:
+                raise LostLeaseError("the record belongs to another delivery") from exc
+
+    def _update(
+        self,
+        key: ConversationKey,
+        sets: Mapping[str, Any],
+        removes: Sequence[str],
+        condition: str,
+        values: Mapping[str, Any],
+        *,
+        also_set: str = "",
+        add: str = "",
+    ) -> None:
+        assignments = [f"#{name} = :{name}" for name in sets]
+        expression = "SET " + ", ".join([*assignments, also_set] if also_set else assignments)
+        if removes:
+            expression += " REMOVE " + ", ".join(f"#{name}" for name in removes)
+        if add:
+            expression += f" ADD {add}"
+        self._client.update_item(
+            TableName=self._table_name,
+            Key=_serialize(_key(key)),
+            UpdateExpression=expression,
+            ConditionExpression=condition,
+            ExpressionAttributeNames={f"#{name}": name for name in [*sets, *removes]},
+            ExpressionAttributeValues=_serialize({**{f":{name}": value for name, value in sets.items()}, **values}),
+            ReturnValuesOnConditionCheckFailure="ALL_OLD",
+        )
+
+
+def classify(exc: ClientError | BotoCoreError) -> ProcessorError:
+    """Return the domain error for a failed call.
+
+    Everything but an item that is too large may pass: throttling, an outage, a permission that is being repaired.
+    """
+    code = _error_code(exc)
+    if code == "ValidationException" and "size" in str(exc).lower():
+        return PermanentError("the record would exceed DynamoDB's 400 KB", code="record_too_large")
+    return StoreUnavailableError(f"DynamoDB: {code}", code=f"dynamodb_{_snake(code)}")
+
+
+def _error_code(exc: ClientError | BotoCoreError) -> str:
+    if isinstance(exc, ClientError):
+        return str(exc.response.get("Error", {}).get("Code", "unknown"))
+    return type(exc).__name__
+
+
+def _snake(name: str) -> str:
+    stem = name.removesuffix("Exception").removesuffix("Error")
+    return "".join(f"_{c.lower()}" if c.isupper() and i else c.lower() for i, c in enumerate(stem))
+
+
+def _old_item(exc: ClientError | BotoCoreError) -> dict[str, Any] | None:
+    """Return the item that made the condition fail, if that is what happened."""
+    if not isinstance(exc, ClientError) or _error_code(exc) != _CHECK_FAILED:
+        return None
+    return _deserialize(exc.response.get("Item", {}))  # type: ignore[arg-type]
+
+
+def _key(key: ConversationKey) -> dict[str, str]:
+    return {"recipient_tel": key.recipient_tel, "conversation_id": key.conversation_id}
+
+
+def _conversation(item: Mapping[str, Any]) -> Conversation:
+    """Read a record; one that is not finished, or was never begun, has only some of the attributes."""
+    reply = item.get("reply")
+    run_id = item.get("openai_response_id")
+    intent = item.get("send_started_at")
+    error = item.get("last_error")
+    sent = item.get("sent_parts")
+    if sent is None:
+        sent = [{"sid": message["message_id"], "sent_at": message["timestamp"]} for message in item.get("messages", [])]
+    return Conversation(
+        key=ConversationKey(item["recipient_tel"], item["conversation_id"]),
+        status=Status(item["conversation_status"]),
+        created_at=datetime.fromisoformat(item["created_at"]),
+        lease_owner=item.get("lease_owner"),
+        lease_expires_at=float(item.get("lease_expires_at", 0)),
+        run=Run(item["openai_thread_id"], run_id) if run_id else None,
+        reply=Reply(
+            Mode(reply["mode"]),
+            tuple(reply["parts"]),
+            Usage(int(reply["tokens_in"]), int(reply["tokens_out"])),
+        )
+        if reply
+        else None,
+        intent_at=datetime.fromisoformat(intent) if intent else None,
+        sent=tuple(SentPart(part["sid"], datetime.fromisoformat(part["sent_at"])) for part in sent),
+        last_error=Failure(
+            step=Step(error["step"]),
+            code=error["code"],
+            message=error["message"],
+            at=datetime.fromisoformat(error["at"]),
+            permanent=error["permanent"],
+            message_id=error["message_id"],
+            receive_count=int(error["receive_count"]),
+        )
+        if error
+        else None,
+    )
+
+
+def _failure_map(failure: Failure) -> dict[str, Any]:
+    return {
+        "step": failure.step,
+        "code": failure.code,
+        "message": failure.message,
+        "at": _iso(failure.at),
+        "permanent": failure.permanent,
+        "message_id": failure.message_id,
+        "receive_count": failure.receive_count,
+    }
+
+
+def _sent_list(sent: Sequence[SentPart]) -> list[dict[str, str]]:
+    return [{"sid": part.sid, "sent_at": _iso(part.sent_at)} for part in sent]
+
+
+def _iso(moment: datetime) -> str:
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _number(seconds: float) -> Decimal:
+    return Decimal(f"{seconds:.3f}")
+
+
+def _serialize(item: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _to_dynamodb(value) for name, value in item.items()}
+
+
+def _deserialize(item: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _from_dynamodb(value) for name, value in item.items()}

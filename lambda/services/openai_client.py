@@ -1,0 +1,129 @@
+"""OpenAI client: one per key, and the meaning of its errors for both APIs."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Lock
+
+from openai import APIConnectionError, APIStatusError, APITimeoutError, OpenAI, OpenAIError
+
+from core.errors import CredentialsRejectedError, PermanentError, ProcessorError, TransientError
+from utils.redaction import Secret
+from utils.retry_after import retry_after_seconds
+
+DEFAULT_BASE_URL = "https://api.openai.com/v1"
+
+MAX_CLIENTS = 16
+
+BILLING_CODES = {
+    "insufficient_quota",
+    "credit_balance_exhausted",
+    "organization_spend_limit_exceeded",
+    "project_spend_limit_exceeded",
+    "organization_usage_limit_exceeded",
+    "billing_hard_limit_reached",
+}
+"""429 that no waiting cures. Source: OpenAI, guide "Error codes"."""
+
+LOCK_SECONDS = 5.0
+"""How long to leave a conversation that another request is working on. Source: its message, "in a few seconds"."""
+
+_BUSY_THREAD = re.compile(r"already has an active run|while a run .* is active")
+"""Assistants v2 gives a busy thread no code of its own; this is the only text that is ever looked at."""
+
+_NO_CONNECTION = {"ConnectError", "ConnectTimeout"}
+"""Names of the transport's exceptions after which a request had no effect."""
+
+_NAME = re.compile(r"[a-z0-9_]{1,64}")
+
+
+class OpenAIClients:
+    """Clients of OpenAI, one per key, with the SDK's own retries off."""
+
+    def __init__(self, base_url: str | None) -> None:
+        self._base_url = base_url
+        self._lock = Lock()
+        self._clients: dict[Secret, OpenAI] = {}
+
+    def get(self, key: Secret) -> OpenAI:
+        with self._lock:
+            client = self._clients.get(key)
+            if client is None:
+                if len(self._clients) >= MAX_CLIENTS:
+                    self._clients.pop(next(iter(self._clients)))
+                client = OpenAI(api_key=key.reveal(), base_url=self._base_url or DEFAULT_BASE_URL, max_retries=0)
+                self._clients[key] = client
+            return client
+
+
+def vendor_name(text: object) -> str | None:
+    """Return a vendor's code if it looks like one, for codes end up in logs, metrics and records."""
+    return text if isinstance(text, str) and _NAME.fullmatch(text) else None
+
+
+def poll_after_seconds(header: str | None) -> float | None:
+    """Read `openai-poll-after-ms`, the vendor's wish for the next poll."""
+    milliseconds = retry_after_seconds(header)
+    return None if milliseconds is None else milliseconds / 1000
+
+
+@contextmanager
+def translated_errors(*, repeatable: bool = False) -> Iterator[None]:
+    """Raise domain errors for the SDK's.
+
+    Args:
+        repeatable: The call only reads, so it may be made again whatever became of it.
+    """
+    try:
+        yield
+    except OpenAIError as exc:
+        error = classify(exc)
+    except (ValueError, AttributeError, TypeError) as exc:  # the SDK does not check the shape of a 2xx answer
+        error = TransientError(f"OpenAI's answer can't be read ({type(exc).__name__})", code="openai_unreadable")
+    else:
+        return
+    if isinstance(error, TransientError):
+        error.repeatable |= repeatable
+    raise error
+
+
+def classify(exc: OpenAIError) -> ProcessorError:
+    """Return the domain error for a failed call.
+
+    Source: OpenAI, guide "Error codes": a spent budget is a 429 like a rate limit; a locked conversation is a 400.
+    """
+    if isinstance(exc, APIStatusError):
+        return _classify_status(exc)
+    if isinstance(exc, APIConnectionError):
+        timed_out = isinstance(exc, APITimeoutError)
+        return TransientError(
+            "OpenAI did not answer in time" if timed_out else "no connection to OpenAI, or it broke",
+            code="openai_timeout" if timed_out else "openai_unreachable",
+            repeatable=type(exc.__cause__).__name__ in _NO_CONNECTION,
+        )
+    return TransientError(f"OpenAI: {type(exc).__name__}", code="openai_unreadable")
+
+
+def _classify_status(exc: APIStatusError) -> ProcessorError:
+    status = exc.status_code
+    code = vendor_name(exc.code) or vendor_name(exc.type) or f"http_{status}"
+    name, where = f"openai_{code}", f"HTTP {status}, {code}"
+    wait = retry_after_seconds(exc.response.headers.get("retry-after"))
+    if status in {401, 403}:
+        return CredentialsRejectedError(f"OpenAI rejected the key ({where})", code=name)
+    if status == 429:  # noqa: PLR2004
+        if {exc.code, exc.type} & BILLING_CODES:
+            return PermanentError(f"the OpenAI account is out of budget ({where})", code=name)
+        return TransientError(f"OpenAI is throttling ({where})", code=name, retry_after_seconds=wait, repeatable=True)
+    if exc.code == "conversation_locked" or (status == 400 and _BUSY_THREAD.search(exc.message)):  # noqa: PLR2004
+        return TransientError(
+            "another request is working on the conversation at OpenAI",
+            code="openai_conversation_locked",
+            retry_after_seconds=LOCK_SECONDS,
+            repeatable=True,
+        )
+    if status == 503:  # noqa: PLR2004
+        return TransientError(f"OpenAI is overloaded ({where})", code=name, retry_after_seconds=wait, repeatable=True)
+    if status in {408, 409} or status >= 500:  # noqa: PLR2004
+        return TransientError(f"OpenAI failed ({where})", code=name, retry_after_seconds=wait)
+    return PermanentError(f"OpenAI refused the request ({where})", code=name)

@@ -1,0 +1,139 @@
+"""Secrets Manager service: the vendors' secrets, cached and never shown."""
+
+import json
+from collections.abc import Callable
+from threading import Lock
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from core.errors import ProcessorError, SecretError, TransientError
+from core.ports import TwilioCredentials
+from utils.redaction import Secret
+
+if TYPE_CHECKING:
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+
+TWILIO_PREFIX = "whatsapp-credentials/"
+OPENAI_PREFIX = "openai-api-key/"
+
+T = TypeVar("T", TwilioCredentials, Secret)
+
+_PERMANENT = {
+    "ResourceNotFoundException": ("secret_not_found", "does not exist, or has no value yet"),
+    "AccessDeniedException": ("secret_access_denied", "may not be read by the function's role"),
+    "DecryptionFailure": (
+        "secret_access_denied",
+        "can't be decrypted: the role lacks kms:Decrypt on its key",
+    ),
+    "InvalidRequestException": ("secret_not_found", "is marked for deletion"),
+    "InvalidParameterException": ("secret_reference_invalid", "has an invalid name"),
+    "ValidationException": ("secret_reference_invalid", "has an invalid name"),
+}
+
+
+class SecretsManagerSecrets:
+    """`core.ports.Secrets` on AWS Secrets Manager.
+
+    A secret is read once for all threads that wait for it.
+    """
+
+    def __init__(self, client: "SecretsManagerClient", cache_seconds: float, monotonic: Callable[[], float]) -> None:
+        self._client = client
+        self._cache_seconds = cache_seconds
+        self._monotonic = monotonic
+        self._lock = Lock()
+        self._locks: dict[str, Lock] = {}
+        self._cache: dict[str, tuple[float, TwilioCredentials | Secret]] = {}
+
+    def twilio(self, reference: str) -> TwilioCredentials:
+        return self._get(reference, TWILIO_PREFIX, parse_twilio)
+
+    def openai(self, reference: str) -> Secret:
+        return self._get(reference, OPENAI_PREFIX, parse_openai)
+
+    def drop(self, reference: str, rejected: TwilioCredentials | Secret) -> None:
+        with self._lock:
+            cached = self._cache.get(reference)
+            if cached is not None and cached[1] == rejected:
+                del self._cache[reference]
+
+    def _get(self, reference: str, prefix: str, parse: Callable[[str, str], T]) -> T:
+        if not reference.startswith(prefix):
+            raise SecretError(
+                f"the reference of this secret must begin with {prefix}", code="secret_reference_forbidden"
+            )
+        with self._lock:
+            lock = self._locks.setdefault(reference, Lock())
+        with lock:
+            cached = self._cache.get(reference)
+            if cached is not None and self._monotonic() - cached[0] < self._cache_seconds:
+                return cached[1]  # type: ignore[return-value]  # the prefix decides the type
+            secret = parse(reference, self._read(reference))
+            self._cache[reference] = (self._monotonic(), secret)
+            return secret
+
+    def _read(self, reference: str) -> str:
+        try:
+            answer = self._client.get_secret_value(SecretId=reference)
+        except (ClientError, BotoCoreError) as exc:
+            raise classify(exc, reference) from exc
+        text = answer.get("SecretString")
+        if not text:
+            raise SecretError(f"secret {reference} has no text value", code="secret_not_found")
+        return text
+
+
+def parse_twilio(reference: str, text: str) -> TwilioCredentials:
+    """Read the Twilio secret.
+
+    Raises:
+        SecretError: It is not a JSON object with the texts `twilio_account_sid` and `twilio_auth_token`.
+    """
+    data = _json_object(text)
+    if data is None:
+        raise _wrong_shape(reference, "must be a JSON object")
+    known = ("twilio_account_sid", "twilio_auth_token", "twilio_template_sid", "twilio_messaging_service_sid")
+    if bad := [name for name in known if not isinstance(data.get(name, ""), str | None)]:
+        raise _wrong_shape(reference, f"must have a text as {', '.join(bad)}")
+    account_sid, auth_token, template_sid, service_sid = ((data.get(name) or "").strip() for name in known)
+    if missing := [name for name, value in zip(known, (account_sid, auth_token), strict=False) if not value]:
+        raise _wrong_shape(reference, f"lacks {', '.join(missing)}")
+    return TwilioCredentials(account_sid, Secret(auth_token), template_sid or None, service_sid or None)
+
+
+def parse_openai(reference: str, text: str) -> Secret:
+    """Read the OpenAI secret: a JSON object with the text `ai_api_key`, or the key itself.
+
+    Raises:
+        SecretError: It is JSON of another shape, or no key.
+    """
+    data = _json_object(text)
+    key = text if data is None else data.get("ai_api_key")
+    if not isinstance(key, str) or not key.strip():
+        raise _wrong_shape(reference, "lacks ai_api_key")
+    key = key.strip()
+    if not key.isascii() or any(c.isspace() for c in key) or key[0] in '[{"':
+        raise _wrong_shape(reference, "is neither a JSON object with ai_api_key nor a key")
+    return Secret(key)
+
+
+def classify(exc: ClientError | BotoCoreError, reference: str) -> ProcessorError:
+    """Return the domain error for a failed read."""
+    code = exc.response.get("Error", {}).get("Code", "") if isinstance(exc, ClientError) else type(exc).__name__
+    if code in _PERMANENT:
+        error_code, what = _PERMANENT[code]
+        return SecretError(f"secret {reference} {what}", code=error_code)
+    return TransientError(f"Secrets Manager: {code}", code="secrets_unavailable")
+
+
+def _wrong_shape(reference: str, what: str) -> SecretError:
+    return SecretError(f"secret {reference} {what}", code="secret_wrong_shape")
+
+
+def _json_object(text: str) -> dict[str, Any] | None:
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return data if isinstance(data, dict) else None

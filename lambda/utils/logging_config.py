@@ -1,0 +1,90 @@
+"""Logs and metrics: one JSON line per event, and EMF metrics, by AWS Lambda Powertools.
+
+A line says a fixed `event` and fields that `core.ports.LogFields` lists. There is no way to log free text.
+"""
+
+import logging
+import warnings
+from threading import Lock
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit, single_metric
+
+from utils.redaction import mask_phone
+
+SERVICE = "whatsapp-channel-processor"
+
+_CALLER = 3
+"""Stack frames from the one that asked for a line to the one that writes it."""
+
+_CHATTY = ("openai", "httpx", "httpx2", "httpcore2", "urllib3", "botocore", "boto3", "twilio.http_client")
+"""Loggers of libraries that write addresses, headers or query strings at INFO or DEBUG."""
+
+
+class EventLog:
+    """The function's log lines and metrics.
+
+    Metrics of one invocation are written together by `flush`; those with a `code` are written at once.
+    """
+
+    def __init__(self, level: str, version: str, metrics_namespace: str) -> None:
+        for name in _CHATTY:
+            logging.getLogger(name).setLevel(logging.WARNING)
+        warnings.simplefilter("ignore", DeprecationWarning)  # the SDK warns on each Assistants call
+        self._logger = Logger(service=SERVICE, level=level, log_uncaught_exceptions=False, utc=True)
+        self._logger.append_keys(version=version)
+        self._metrics = Metrics(namespace=metrics_namespace, service=SERVICE)
+        self._namespace = metrics_namespace
+        self._lock = Lock()
+        self._has_metrics = False
+
+    def debug(self, event: str, **fields: Any) -> None:
+        self._logger.debug(str(event), **_line(event, fields))
+
+    def info(self, event: str, **fields: Any) -> None:
+        self._logger.info(str(event), **_line(event, fields))
+
+    def warning(self, event: str, **fields: Any) -> None:
+        self._logger.warning(str(event), **_line(event, fields))
+
+    def error(self, event: str, **fields: Any) -> None:
+        self._logger.error(str(event), **_line(event, fields))
+
+    def critical(self, event: str, **fields: Any) -> None:
+        self._logger.critical(str(event), **_line(event, fields))
+
+    def metric(self, metric: str, value: float = 1, *, code: str | None = None) -> None:
+        """Count an event or note a latency in milliseconds."""
+        unit = MetricUnit.Milliseconds if metric.endswith("Latency") else MetricUnit.Count
+        with self._lock:
+            self._metrics.add_metric(name=metric, unit=unit, value=value)
+            self._has_metrics = True
+            if code is None:
+                return
+            with single_metric(
+                name=metric,
+                unit=unit,
+                value=value,
+                namespace=self._namespace,
+                default_dimensions={"service": SERVICE},
+            ) as by_code:
+                by_code.add_dimension(name="code", value=code)
+
+    def begin(self, aws_request_id: str) -> None:
+        """Put the invocation's id on every line until the next call."""
+        self._logger.append_keys(aws_request_id=aws_request_id)
+
+    def flush(self) -> None:
+        """Write the metrics collected since the last call."""
+        with self._lock:
+            if self._has_metrics:
+                self._metrics.flush_metrics()
+            self._has_metrics = False
+
+
+def _line(event: str, fields: dict[str, Any]) -> dict[str, Any]:
+    """Return what a logger's method takes: the fields, the number masked, and whose line it is."""
+    if "recipient" in fields:
+        fields["recipient"] = mask_phone(fields["recipient"])
+    return {"extra": {"event": str(event), **fields}, "stacklevel": _CALLER}
