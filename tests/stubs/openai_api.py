@@ -1,0 +1,82 @@
+"""OpenAI's API: Responses, Conversations and Assistants v2, behind one lock. Time comes from the given clock."""
+
+import secrets
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from tests.stubs import payloads
+from tests.stubs.openai_assistants import AssistantsApi
+from tests.stubs.openai_conversations import Conversations
+from tests.stubs.openai_responses import Responses
+from tests.stubs.openai_rules import OpenAIRefusal
+from tests.stubs.outcomes import Outcome
+from tests.stubs.routes import Call
+from tests.stubs.script import Script
+from tests.stubs.settings import Settings
+from tests.stubs.wire import Reply, Request
+
+
+class OpenAIApi:
+    """Everything one organization has at OpenAI, and the outcomes scripted for its runs."""
+
+    def __init__(self, clock: Callable[[], float], settings: Settings) -> None:
+        self._lock = threading.Lock()
+        self.outcomes = Script[Outcome]()
+        self._conversations = Conversations(clock)
+        self._responses = Responses(clock, settings, self._conversations, self.outcomes)
+        self._assistants = AssistantsApi(clock, settings, self.outcomes)
+        self._areas: dict[str, Callable[[Call, Request, str], Reply]] = {
+            "responses": self._responses.handle,
+            "conversations": self._conversations.handle,
+            "assistants": self._assistants.handle,
+            "threads": self._assistants.handle,
+            "unknown": _refuse_unknown,
+        }
+        self._views: dict[str, Callable[[Sequence[str]], list[dict[str, Any]]]] = {
+            "responses": self._responses.views,
+            "conversations": self._conversations.views,
+            "threads": self._assistants.thread_views,
+            "runs": self._assistants.run_views,
+        }
+
+    def handle(self, call: Call, request: Request, text: str) -> Reply:
+        """Answer an authorized request; `text` is what scripted outcomes are matched with."""
+        try:
+            with self._lock:
+                reply = self._areas[call.operation.split(".")[1]](call, request, text)
+        except OpenAIRefusal as refusal:
+            reply = refusal.reply()
+        headers = {"openai-version": "2020-10-01", "x-request-id": f"req_{secrets.token_hex(16)}"}
+        return replace(reply, headers={**reply.headers, **headers})
+
+    def related_text(self, call: Call, request: Request) -> str:
+        """Return what was said in the response, conversation or thread that a request names."""
+        body = request.json if isinstance(request.json, dict) else {}
+        conversation_id = call.ids.get("conversation_id") or payloads.conversation_id(body)
+        with self._lock:
+            response = self._responses.find(call.ids.get("response_id", ""))
+            conversation = self._conversations.find(conversation_id or "")
+            texts = (
+                response.text if response else "",
+                conversation.text if conversation else "",
+                self._assistants.related_text(call),
+            )
+        return "\n".join(filter(None, texts))
+
+    def views(self, kind: str, match: Sequence[str]) -> list[dict[str, Any]]:
+        """Return the stored `responses`, `conversations`, `threads` or `runs`, oldest first."""
+        with self._lock:
+            return self._views[kind](match)
+
+    def reset(self, match: Sequence[str]) -> None:
+        with self._lock:
+            self._responses.reset(match)
+            self._conversations.reset(match)
+            self._assistants.reset(match)
+        self.outcomes.reset(match)
+
+
+def _refuse_unknown(_call: Call, request: Request, _text: str) -> Reply:
+    raise OpenAIRefusal(f"Invalid URL ({request.method} {request.path})", status=404, code="unknown_url")

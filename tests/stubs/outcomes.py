@@ -1,0 +1,101 @@
+"""How a run of the model goes: scripted end and timing, shared by responses and Assistants runs."""
+
+from dataclasses import dataclass
+
+END_STATES = ("completed", "failed", "incomplete", "cancelled", "expired", "requires_action")
+RUNS_ONLY = ("expired", "requires_action")
+"""States that an Assistants run can have and a response cannot."""
+
+QUEUED_SHARE = 0.2
+"""Part of its time that a run is queued."""
+
+RUN_EXPIRES_SECONDS = 600
+"""An Assistants run that waits for its caller expires after this time."""
+
+CANCELLING_SECONDS = 0.2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How a run ends.
+
+    Attributes:
+        state: Its end.
+        text: The reply; None for the default reply, or for no text at all where the run does not complete.
+        silent: Complete without any message.
+        refusal: Refuse with these words instead of replying.
+        commentary: Messages of phase `commentary` before the answer.
+        reasoning: Put a reasoning item before the message.
+        code: Error code of a failed run.
+        message: Error message of a failed run.
+        reason: Why a run is incomplete; None for running out of output tokens.
+        duration_seconds: How long it takes; None for the stub's setting.
+        input_tokens: Usage; None for an estimate from the length.
+        output_tokens: Usage; None for an estimate from the length.
+        tool_name: Function that a run in `requires_action` asks for.
+    """
+
+    state: str = "completed"
+    text: str | None = None
+    silent: bool = False
+    refusal: str | None = None
+    commentary: tuple[str, ...] = ()
+    reasoning: bool = False
+    code: str = "server_error"
+    message: str = "The server had an error while processing your request. Sorry about that!"
+    reason: str | None = None
+    duration_seconds: float | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    tool_name: str = "look_up_order"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "commentary", tuple(self.commentary))
+        if self.state not in END_STATES:
+            raise ValueError(f"state must be one of {', '.join(END_STATES)}; it is {self.state!r}")
+        if self.duration_seconds is not None and self.duration_seconds < 0:
+            raise ValueError("duration_seconds must not be negative")
+
+
+@dataclass(slots=True)
+class Execution:
+    """One run in time; `is_response` tells a response from an Assistants run."""
+
+    outcome: Outcome
+    started: float
+    seconds: float
+    is_response: bool
+    cancel_requested: float | None = None
+    tools_answered: float | None = None
+
+    def state(self, now: float) -> str:
+        """Return where the run stands."""
+        if self.cancel_requested is not None:
+            return "cancelled" if now >= self.ended_at else "cancelling"
+        if now < self.ended_at:
+            return "in_progress" if now >= self.ended_at - self.seconds * (1 - QUEUED_SHARE) else "queued"
+        if self.outcome.state != "requires_action":
+            return self.outcome.state
+        if self.tools_answered is not None:
+            return "completed"
+        return "requires_action" if now < self.started + RUN_EXPIRES_SECONDS else "expired"
+
+    @property
+    def ended_at(self) -> float:
+        """When it ends, or ended; for a run that waits for its caller, when it began to wait."""
+        if self.cancel_requested is not None:
+            return self.cancel_requested + (0 if self.is_response else CANCELLING_SECONDS)
+        return (self.started if self.tools_answered is None else self.tools_answered) + self.seconds
+
+    def is_active(self, now: float) -> bool:
+        """Tell whether the conversation or thread is still taken by this run."""
+        return self.state(now) in ("queued", "in_progress", "cancelling", "requires_action")
+
+
+def usage_tokens(outcome: Outcome, asked: str, answered: str) -> tuple[int, int, int]:
+    """Return input, output and reasoning tokens; about four characters make a token."""
+    reasoning = 64 if outcome.reasoning else 0
+    given_in, given_out = outcome.input_tokens, outcome.output_tokens
+    tokens_in = max(len(asked) // 4, 1) if given_in is None else given_in
+    tokens_out = max(len(answered) // 4, 1) + reasoning if given_out is None else given_out
+    return tokens_in, tokens_out, min(reasoning, tokens_out)
