@@ -1,0 +1,152 @@
+"""The table of conversations in memory."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from core.conversation import Conversation, ConversationKey, Failure, Reply, Run, SentPart, Status
+from core.errors import LeaseHeldError, LostLeaseError
+from core.lease import Lease
+from core.ports import ChatMessage, Closing, Failing
+
+
+@dataclass
+class Record:
+    """One item: what the core reads of it, and what only people read."""
+
+    conversation: Conversation
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    messages: list[ChatMessage] = field(default_factory=list)
+    attempts: int = 1
+    needs_attention: bool = False
+    last_owner: str | None = None
+    processing_time_ms: int | None = None
+
+
+class InMemoryConversationStore:
+    def __init__(self) -> None:
+        self.records: dict[ConversationKey, Record] = {}
+        self.writes: list[str] = []
+        self.reads: list[str] = []
+
+    def create(
+        self,
+        key: ConversationKey,
+        lease: Lease,
+        attributes: Mapping[str, str],
+        at: datetime,
+        mark: Failure | None,
+    ) -> Conversation | None:
+        self.writes.append("create")
+        existing = self.records.get(key)
+        if existing is not None:
+            return None if existing.conversation.lease_owner == lease.owner else existing.conversation
+        conversation = Conversation(
+            key, Status.PROCESSING, at, lease_owner=lease.owner, lease_expires_at=lease.expires_at, last_error=mark
+        )
+        self.records[key] = Record(conversation, dict(attributes), needs_attention=mark is not None)
+        return None
+
+    def take_over(self, seen: Conversation, lease: Lease, at: datetime, mark: Failure | None) -> None:
+        self.writes.append("take_over")
+        record = self.records.get(seen.key)
+        if record is not None and record.conversation.lease_owner == lease.owner:
+            return
+        if (
+            record is None
+            or record.conversation.status is Status.SENT
+            or record.conversation.lease_owner != seen.lease_owner
+            or (seen.lease_owner is not None and record.conversation.lease_expires_at != seen.lease_expires_at)
+        ):
+            raise LeaseHeldError("another delivery took the conversation over", retry_after_seconds=1)
+        record.attempts += 1
+        record.needs_attention = mark is not None
+        record.conversation = replace(
+            record.conversation,
+            status=Status.PROCESSING if seen.intent_at is None else Status.SENDING,
+            lease_owner=lease.owner,
+            lease_expires_at=lease.expires_at,
+            last_error=mark,
+        )
+
+    def record_run(self, lease: Lease, run: Run, at: datetime) -> None:
+        self._fenced("record_run", lease, run=run)
+
+    def intend(self, lease: Lease, reply: Reply, sent: Sequence[SentPart], at: datetime) -> None:
+        self._fenced("intend", lease, status=Status.SENDING, reply=reply, sent=tuple(sent), intent_at=at)
+
+    def renew(self, lease: Lease, expires_at: float) -> None:
+        self._fenced("renew", lease, lease_expires_at=expires_at)
+
+    def close(self, lease: Lease, closing: Closing) -> None:
+        if self._ended_by(lease):
+            return
+        sent = tuple(SentPart(message.message_id, message.timestamp) for message in closing.messages)
+        record = self._fenced(
+            "close",
+            lease,
+            status=Status.SENT,
+            lease_owner=None,
+            lease_expires_at=0.0,
+            intent_at=None,
+            reply=None,
+            sent=sent,
+            last_error=None,
+        )
+        record.messages.extend(closing.messages)
+        record.processing_time_ms = closing.processing_time_ms
+        record.needs_attention = False
+        record.last_owner = lease.owner
+
+    def fail(self, lease: Lease, failing: Failing) -> None:
+        if self._ended_by(lease):
+            return
+        current = self._own(lease).conversation
+        record = self._fenced(
+            "fail",
+            lease,
+            status=failing.status,
+            last_error=failing.failure,
+            lease_owner=None,
+            lease_expires_at=0.0,
+            sent=failing.sent or current.sent,
+            intent_at=current.intent_at if failing.keep_intent else None,
+            run=current.run if failing.keep_run else None,
+        )
+        record.needs_attention = True
+        record.last_owner = lease.owner
+
+    def reject(self, key: ConversationKey, failure: Failure) -> None:
+        self.writes.append("reject")
+        record = self.records.get(key)
+        if record is None:
+            record = Record(Conversation(key, Status.FAILED_VALIDATION, failure.at), attempts=0)
+            self.records[key] = record
+        if record.conversation.status is Status.FAILED_VALIDATION:
+            record.conversation = replace(record.conversation, last_error=failure)
+            record.needs_attention = True
+
+    def others_of(self, key: ConversationKey) -> list[Conversation]:
+        self.reads.append("others_of")
+        return [
+            record.conversation
+            for other, record in self.records.items()
+            if other.recipient_tel == key.recipient_tel and other != key
+        ]
+
+    def _fenced(self, write: str, lease: Lease, **changes: object) -> Record:
+        self.writes.append(write)
+        record = self._own(lease)
+        record.conversation = replace(record.conversation, **changes)  # type: ignore[arg-type]
+        return record
+
+    def _own(self, lease: Lease) -> Record:
+        record = self.records.get(lease.key) if lease.key is not None else None
+        if record is None or record.conversation.lease_owner != lease.owner:
+            raise LostLeaseError("the record belongs to another delivery")
+        return record
+
+    def _ended_by(self, lease: Lease) -> bool:
+        """Whether this delivery's last write took effect already and its answer was lost."""
+        record = self.records.get(lease.key) if lease.key is not None else None
+        return record is not None and record.conversation.lease_owner is None and record.last_owner == lease.owner

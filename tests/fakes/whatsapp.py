@@ -1,0 +1,67 @@
+"""Twilio in memory: it creates at once and lists late."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from core.conversation import Mode
+from core.errors import CredentialsRejectedError, PermanentError, SendTooLateError
+from core.ports import Clock, OutboundPart, TwilioCredentials, TwilioMessage
+from tests.fakes.secrets import TWILIO
+from utils.redaction import Secret
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """A message that the recipient got."""
+
+    part: OutboundPart
+    message: TwilioMessage
+    listed_at: datetime
+
+
+class InMemoryWhatsApp:
+    def __init__(self, clock: Clock, list_lag_seconds: Callable[[], float] = lambda: 0.0) -> None:
+        self._clock = clock
+        self._list_lag_seconds = list_lag_seconds
+        self.accepted_tokens: set[Secret] = {TWILIO.auth_token}
+        self.delivered: list[Delivered] = []
+        self.lists = 0
+
+    def send(self, part: OutboundPart, credentials: TwilioCredentials, start_before: datetime) -> TwilioMessage:
+        now = self._clock.now()
+        if now > start_before:
+            raise SendTooLateError("the moment until which the send may start has passed")
+        self._authenticate(credentials)
+        if part.mode is Mode.TEMPLATE and credentials.template_sid is None:
+            raise PermanentError("Twilio refused the request (HTTP 400, code 21654)", code="twilio_21654")
+        message = TwilioMessage(
+            sid=f"SM{len(self.delivered) + 1:032x}",
+            body=rendered(part),
+            created_at=now.replace(microsecond=0),
+        )
+        listed_at = now + timedelta(seconds=self._list_lag_seconds())
+        self.delivered.append(Delivered(part, message, listed_at))
+        return message
+
+    def list_messages(self, to: str, from_: str, credentials: TwilioCredentials) -> list[TwilioMessage]:
+        self._authenticate(credentials)
+        self.lists += 1
+        now = self._clock.now()
+        return [
+            delivered.message
+            for delivered in reversed(self.delivered)
+            if (delivered.part.to, delivered.part.from_) == (to, from_) and delivered.listed_at <= now
+        ]
+
+    def _authenticate(self, credentials: TwilioCredentials) -> None:
+        if credentials.auth_token not in self.accepted_tokens:
+            raise CredentialsRejectedError("Twilio rejected the credentials", code="twilio_20003")
+
+
+def rendered(part: OutboundPart) -> str:
+    """Return the text that the recipient sees: a template's wording is Twilio's."""
+    if part.mode is Mode.FREE_FORM:
+        return part.content
+    return "Hello! " + " - ".join(json.loads(part.content).values())
