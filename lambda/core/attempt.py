@@ -6,8 +6,9 @@ from typing import TypeVar
 from core.conversation import ConversationKey, SentPart, Step
 from core.delivery import Delivery
 from core.errors import DeadlineError, TransientError
-from core.ports import Clock, DeliveryFields
-from utils.context_processor import ContextObject
+from core.ports import Clock
+from core.telemetry import DeliveryFields
+from utils.context_model import ContextObject
 from utils.deadline import Deadline
 
 T = TypeVar("T")

@@ -11,8 +11,10 @@ from core.errors import LostLeaseError, ProcessorError
 from core.events import Event
 from core.lease import Lease
 from core.pipeline import MessagePipeline, Redelivery
-from core.ports import Clock, ConversationStore, MessageQueue, Telemetry
-from utils.context_processor import ContextObject, InvalidContextError, parse_context
+from core.ports import Clock, ConversationStore, MessageQueue
+from core.telemetry import Telemetry
+from utils.context_model import ContextObject
+from utils.context_processor import InvalidContextError, parse_context
 from utils.deadline import Deadline
 
 

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from core.lease import Lease
-from utils.context_processor import ContextObject, InvalidContextError
+from utils.context_model import ContextObject
+from utils.context_processor import InvalidContextError
 
 
 @dataclass(slots=True)

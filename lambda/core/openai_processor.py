@@ -8,10 +8,12 @@ from core.conversation import Mode, Reply, Run
 from core.errors import DefinitionError, ReplyError, RunFailedError
 from core.events import Event, Metric
 from core.keyring import Keyring
-from core.ports import Clock, ConversationStore, ModelGateway, ModelRequest, RunReport, RunState, Telemetry
+from core.model import ModelGateway, ModelRequest, RunReport, RunState
+from core.ports import Clock, ConversationStore
 from core.reply import shape_reply
+from core.telemetry import Telemetry
 from utils.assistant_definition import AssistantDefinition, AssistantDefinitions, DefinitionFileError
-from utils.context_processor import ContextObject, to_json
+from utils.context_model import ContextObject, to_json
 from utils.redaction import Secret, pseudonym
 
 CALL_SECONDS = 20.0

@@ -7,16 +7,9 @@ from core.conversation import Reply, SentPart
 from core.errors import DeliveryUnknownError, ProcessorError, SendTooLateError
 from core.events import Event, Metric
 from core.keyring import Keyring
-from core.ports import (
-    Clock,
-    ConversationStore,
-    OutboundPart,
-    Telemetry,
-    TwilioCredentials,
-    TwilioMessage,
-    WhatsAppGateway,
-)
+from core.ports import Clock, ConversationStore, OutboundPart, TwilioCredentials, TwilioMessage, WhatsAppGateway
 from core.reconciliation import Reconciler
+from core.telemetry import Telemetry
 
 
 class Outbox:

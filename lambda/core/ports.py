@@ -1,4 +1,4 @@
-"""Ports: what the core needs from the world, one small protocol per need.
+"""Ports: what the core needs of AWS and Twilio, one small protocol per need (OpenAI: `core.model`).
 
 Adapters raise the errors of `core.errors` and nothing else. "Fenced" means: it takes effect only while the lease is
 this delivery's own, and raises `LostLeaseError` otherwise. Every write may be repeated with the same effect, so an
@@ -6,10 +6,9 @@ answer that was lost does no harm.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
-from typing import Any, Protocol, TypedDict, Unpack
+from typing import Protocol
 
 from core.conversation import (
     Conversation,
@@ -20,11 +19,8 @@ from core.conversation import (
     Run,
     SentPart,
     Status,
-    Usage,
 )
-from core.events import Event, Metric
 from core.lease import Lease
-from utils.assistant_definition import AssistantDefinition
 from utils.redaction import Secret
 
 
@@ -166,89 +162,6 @@ class Secrets(Protocol):
         ...
 
 
-class RunState(StrEnum):
-    """Where a run of the model stands."""
-
-    PENDING = "pending"
-    COMPLETED = "completed"
-    FAILED = "failed"
-    INCOMPLETE = "incomplete"
-    CANCELLED = "cancelled"
-    EXPIRED = "expired"
-    REQUIRES_ACTION = "requires_action"
-
-
-@dataclass(frozen=True, slots=True)
-class RunReport:
-    """A run of the model as the vendor reports it.
-
-    Attributes:
-        text: The final answer; empty where there is none.
-        refusal: The model refused to answer.
-        reason: The vendor's code for a failed or incomplete run.
-        retriable: A failed run whose code says that asking again may help.
-        poll_after_seconds: The vendor's wish for the next poll.
-    """
-
-    response_id: str
-    state: RunState
-    text: str = ""
-    refusal: bool = False
-    reason: str | None = None
-    retriable: bool = False
-    usage: Usage = field(default_factory=Usage)
-    poll_after_seconds: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ModelRequest:
-    """One turn to be written by the model.
-
-    Attributes:
-        assistant_id: Used as it is at an Assistants server.
-        definition: None only at an Assistants server.
-        user_id: Stable, shows nothing of the person.
-        metadata: At most 16 pairs, values up to 512 characters.
-    """
-
-    assistant_id: str
-    definition: AssistantDefinition | None
-    user_message: str
-    mode: Mode
-    user_id: str
-    metadata: Mapping[str, str]
-
-
-class ModelGateway(Protocol):
-    """OpenAI, by either API.
-
-    Raises:
-        CredentialsRejectedError: 401 or 403.
-        TransientError: Throttled, overloaded, timed out, locked.
-        PermanentError: Anything else it refuses.
-    """
-
-    needs_definition: bool
-    """Whether a request must carry an assistant definition."""
-
-    waits_for_answer: bool
-    """Whether `start_run` returns only when the run has ended."""
-
-    def accepts_thread(self, thread_id: str) -> bool:
-        """Whether an id given from outside can name a thread or conversation of this API."""
-        ...
-
-    def open_thread(self, key: Secret, timeout_seconds: float) -> str:
-        """Create a thread or conversation and return its id."""
-        ...
-
-    def start_run(self, thread_id: str, request: ModelRequest, key: Secret, timeout_seconds: float) -> RunReport:
-        """Add the user message and start writing; never repeated by the adapter itself."""
-        ...
-
-    def fetch_run(self, run: Run, key: Secret, timeout_seconds: float) -> RunReport: ...
-
-
 @dataclass(frozen=True, slots=True)
 class OutboundPart:
     """One WhatsApp message to send.
@@ -306,54 +219,3 @@ class MessageQueue(Protocol):
             TransientError: SQS did not answer; nothing is known of the messages.
         """
         ...
-
-
-class DeliveryFields(TypedDict, total=False):
-    """What every log line about a delivery says; `recipient` takes the full number and is shown masked."""
-
-    message_id: str
-    receive_count: int
-    conversation_id: str
-    request_id: str
-    recipient: str
-
-
-class LogFields(DeliveryFields, total=False):
-    """Everything a log line may say: no message text, no secret, no whole event."""
-
-    step: str
-    status: str
-    code: str
-    reason: str
-    permanent: bool
-    faults: Sequence[str]
-    delay_seconds: int | None
-    duration_ms: int
-    part: int
-    parts: int
-    message_sid: str
-    message_sids: Sequence[str]
-    thread_id: str
-    response_id: str
-    tokens_in: int
-    tokens_out: int
-    exception_type: str
-    records: int
-    failed: int
-    should_have_written: Mapping[str, Any]
-
-
-class Telemetry(Protocol):
-    """Logs and metrics; never fails."""
-
-    def debug(self, event: Event, **fields: Unpack[LogFields]) -> None: ...
-
-    def info(self, event: Event, **fields: Unpack[LogFields]) -> None: ...
-
-    def warning(self, event: Event, **fields: Unpack[LogFields]) -> None: ...
-
-    def error(self, event: Event, **fields: Unpack[LogFields]) -> None: ...
-
-    def critical(self, event: Event, **fields: Unpack[LogFields]) -> None: ...
-
-    def metric(self, metric: Metric, value: float = 1, *, code: str | None = None) -> None: ...

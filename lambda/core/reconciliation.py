@@ -9,7 +9,8 @@ from core.conversation import Mode, Reply
 from core.errors import DeliveryUnknownError, TransientError
 from core.events import Event, Metric
 from core.keyring import Keyring
-from core.ports import Clock, ConversationStore, Telemetry, TwilioCredentials, TwilioMessage, WhatsAppGateway
+from core.ports import Clock, ConversationStore, TwilioCredentials, TwilioMessage, WhatsAppGateway
+from core.telemetry import Telemetry
 
 FIRST_PAUSES_SECONDS = (1.0, 2.0, 4.0)
 """Twilio usually lists a message at once: these looks save a receive and the rest of the window."""

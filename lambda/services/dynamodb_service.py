@@ -2,36 +2,30 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import BotoCoreError, ClientError
 
-from core.conversation import (
-    Conversation,
-    ConversationKey,
-    Failure,
-    Mode,
-    Reply,
-    Run,
-    SentPart,
-    Status,
-    Step,
-    Usage,
-)
+from core.conversation import Conversation, ConversationKey, Failure, Reply, Run, SentPart, Status
 from core.errors import LeaseHeldError, LostLeaseError, PermanentError, ProcessorError, StoreUnavailableError
 from core.lease import Lease
 from core.ports import Closing, Failing
+from services.conversation_item import (
+    deserialize,
+    failure_map,
+    iso,
+    key_attributes,
+    number,
+    read_conversation,
+    sent_list,
+    serialize,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 NEEDS_ATTENTION = "yes"
 """Value of `needs_attention`; records without the attribute are not in the index."""
-
-_to_dynamodb = TypeSerializer().serialize
-_from_dynamodb = TypeDeserializer().deserialize
 
 _OWN = "lease_owner = :me"
 _CHECK_FAILED = "ConditionalCheckFailedException"
@@ -65,23 +59,23 @@ class DynamoDBConversationStore:
     ) -> Conversation | None:
         item: dict[str, Any] = {
             **attributes,
-            **_key(key),
+            **key_attributes(key),
             "conversation_status": Status.PROCESSING,
-            "created_at": _iso(at),
-            "updated_at": _iso(at),
+            "created_at": iso(at),
+            "updated_at": iso(at),
             "attempts": 1,
             "task_complete": 0,
             "lease_owner": lease.owner,
-            "lease_expires_at": _number(lease.expires_at),
+            "lease_expires_at": number(lease.expires_at),
         }
         if self._retention:
             item["expires_at"] = int((at + self._retention).timestamp())
         if mark is not None:
-            item |= {"last_error": _failure_map(mark), "needs_attention": NEEDS_ATTENTION}
+            item |= {"last_error": failure_map(mark), "needs_attention": NEEDS_ATTENTION}
         try:
             self._client.put_item(
                 TableName=self._table_name,
-                Item=_serialize(item),
+                Item=serialize(item),
                 ConditionExpression="attribute_not_exists(recipient_tel)",
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
@@ -91,28 +85,28 @@ class DynamoDBConversationStore:
                 raise classify(exc) from exc
             if existing.get("lease_owner") == lease.owner:
                 return None
-            return _conversation(existing)
+            return read_conversation(existing)
         return None
 
     def take_over(self, seen: Conversation, lease: Lease, at: datetime, mark: Failure | None) -> None:
         sets = {
             "conversation_status": Status.PROCESSING if seen.intent_at is None else Status.SENDING,
-            "updated_at": _iso(at),
+            "updated_at": iso(at),
             "lease_owner": lease.owner,
-            "lease_expires_at": _number(lease.expires_at),
+            "lease_expires_at": number(lease.expires_at),
         }
         removes = []
         if mark is None:
             removes = ["last_error", "needs_attention"]
         else:
-            sets |= {"last_error": _failure_map(mark), "needs_attention": NEEDS_ATTENTION}
+            sets |= {"last_error": failure_map(mark), "needs_attention": NEEDS_ATTENTION}
         values: dict[str, Any] = {":one": 1, ":sent": Status.SENT}
         condition = "conversation_status <> :sent AND "
         if seen.lease_owner is None:
             condition += "attribute_not_exists(lease_owner)"
         else:
             condition += "lease_owner = :seen_owner AND lease_expires_at = :seen_expiry"
-            values |= {":seen_owner": seen.lease_owner, ":seen_expiry": _number(seen.lease_expires_at)}
+            values |= {":seen_owner": seen.lease_owner, ":seen_expiry": number(seen.lease_expires_at)}
         try:
             self._update(seen.key, sets, removes, condition, values, add="attempts :one")
         except (ClientError, BotoCoreError) as exc:
@@ -126,7 +120,7 @@ class DynamoDBConversationStore:
         sets = {
             "openai_thread_id": run.thread_id,
             "openai_response_id": run.response_id,
-            "updated_at": _iso(at),
+            "updated_at": iso(at),
         }
         self._fenced(lease, sets)
 
@@ -139,21 +133,21 @@ class DynamoDBConversationStore:
                 "tokens_in": reply.usage.tokens_in,
                 "tokens_out": reply.usage.tokens_out,
             },
-            "sent_parts": _sent_list(sent),
-            "send_started_at": _iso(at),
-            "updated_at": _iso(at),
+            "sent_parts": sent_list(sent),
+            "send_started_at": iso(at),
+            "updated_at": iso(at),
         }
         self._fenced(lease, sets)
 
     def renew(self, lease: Lease, expires_at: float) -> None:
-        self._fenced(lease, {"lease_expires_at": _number(expires_at)})
+        self._fenced(lease, {"lease_expires_at": number(expires_at)})
 
     def close(self, lease: Lease, closing: Closing) -> None:
         sets = {
             "conversation_status": Status.SENT,
             "task_complete": 1,
             "processing_time_ms": closing.processing_time_ms,
-            "updated_at": _iso(closing.at),
+            "updated_at": iso(closing.at),
             "last_owner": lease.owner,
         }
         messages = [
@@ -161,7 +155,7 @@ class DynamoDBConversationStore:
                 "message_id": message.message_id,
                 "role": "assistant",
                 "content": message.content,
-                "timestamp": _iso(message.timestamp),
+                "timestamp": iso(message.timestamp),
                 "tokens": message.tokens,
             }
             for message in closing.messages
@@ -186,13 +180,13 @@ class DynamoDBConversationStore:
     def fail(self, lease: Lease, failing: Failing) -> None:
         sets: dict[str, Any] = {
             "conversation_status": failing.status,
-            "last_error": _failure_map(failing.failure),
+            "last_error": failure_map(failing.failure),
             "needs_attention": NEEDS_ATTENTION,
-            "updated_at": _iso(failing.failure.at),
+            "updated_at": iso(failing.failure.at),
             "last_owner": lease.owner,
         }
         if failing.sent:
-            sets["sent_parts"] = _sent_list(failing.sent)
+            sets["sent_parts"] = sent_list(failing.sent)
         removes = ["lease_owner", "lease_expires_at"]
         if not failing.keep_intent:
             removes.append("send_started_at")
@@ -203,9 +197,9 @@ class DynamoDBConversationStore:
     def reject(self, key: ConversationKey, failure: Failure) -> None:
         sets = {
             "conversation_status": Status.FAILED_VALIDATION,
-            "last_error": _failure_map(failure),
+            "last_error": failure_map(failure),
             "needs_attention": NEEDS_ATTENTION,
-            "updated_at": _iso(failure.at),
+            "updated_at": iso(failure.at),
             "task_complete": 0,
         }
         condition = "attribute_not_exists(recipient_tel) OR conversation_status = :rejected"
@@ -215,7 +209,7 @@ class DynamoDBConversationStore:
                 sets,
                 [],
                 condition,
-                {":rejected": Status.FAILED_VALIDATION, ":created": _iso(failure.at)},
+                {":rejected": Status.FAILED_VALIDATION, ":created": iso(failure.at)},
                 also_set="created_at = if_not_exists(created_at, :created)",
             )
         except (ClientError, BotoCoreError) as exc:
@@ -226,14 +220,14 @@ class DynamoDBConversationStore:
         pages = self._client.get_paginator("query").paginate(
             TableName=self._table_name,
             KeyConditionExpression="recipient_tel = :recipient",
-            ExpressionAttributeValues=_serialize({":recipient": key.recipient_tel}),
+            ExpressionAttributeValues=serialize({":recipient": key.recipient_tel}),
             ConsistentRead=True,
         )
         try:
-            items = [_deserialize(item) for page in pages for item in page["Items"]]
+            items = [deserialize(item) for page in pages for item in page["Items"]]
         except (ClientError, BotoCoreError) as exc:
             raise classify(exc) from exc
-        return [_conversation(item) for item in items if item["conversation_id"] != key.conversation_id]
+        return [read_conversation(item) for item in items if item["conversation_id"] != key.conversation_id]
 
     def _fenced(
         self,
@@ -274,11 +268,11 @@ class DynamoDBConversationStore:
             expression += f" ADD {add}"
         self._client.update_item(
             TableName=self._table_name,
-            Key=_serialize(_key(key)),
+            Key=serialize(key_attributes(key)),
             UpdateExpression=expression,
             ConditionExpression=condition,
             ExpressionAttributeNames={f"#{name}": name for name in [*sets, *removes]},
-            ExpressionAttributeValues=_serialize({**{f":{name}": value for name, value in sets.items()}, **values}),
+            ExpressionAttributeValues=serialize({**{f":{name}": value for name, value in sets.items()}, **values}),
             ReturnValuesOnConditionCheckFailure="ALL_OLD",
         )
 
@@ -309,79 +303,4 @@ def _old_item(exc: ClientError | BotoCoreError) -> dict[str, Any] | None:
     """Return the item that made the condition fail, if that is what happened."""
     if not isinstance(exc, ClientError) or _error_code(exc) != _CHECK_FAILED:
         return None
-    return _deserialize(exc.response.get("Item", {}))  # type: ignore[arg-type]
-
-
-def _key(key: ConversationKey) -> dict[str, str]:
-    return {"recipient_tel": key.recipient_tel, "conversation_id": key.conversation_id}
-
-
-def _conversation(item: Mapping[str, Any]) -> Conversation:
-    """Read a record; one that is not finished, or was never begun, has only some of the attributes."""
-    reply = item.get("reply")
-    run_id = item.get("openai_response_id")
-    intent = item.get("send_started_at")
-    error = item.get("last_error")
-    sent = item.get("sent_parts")
-    if sent is None:
-        sent = [{"sid": message["message_id"], "sent_at": message["timestamp"]} for message in item.get("messages", [])]
-    return Conversation(
-        key=ConversationKey(item["recipient_tel"], item["conversation_id"]),
-        status=Status(item["conversation_status"]),
-        created_at=datetime.fromisoformat(item["created_at"]),
-        lease_owner=item.get("lease_owner"),
-        lease_expires_at=float(item.get("lease_expires_at", 0)),
-        run=Run(item["openai_thread_id"], run_id) if run_id else None,
-        reply=Reply(
-            Mode(reply["mode"]),
-            tuple(reply["parts"]),
-            Usage(int(reply["tokens_in"]), int(reply["tokens_out"])),
-        )
-        if reply
-        else None,
-        intent_at=datetime.fromisoformat(intent) if intent else None,
-        sent=tuple(SentPart(part["sid"], datetime.fromisoformat(part["sent_at"])) for part in sent),
-        last_error=Failure(
-            step=Step(error["step"]),
-            code=error["code"],
-            message=error["message"],
-            at=datetime.fromisoformat(error["at"]),
-            permanent=error["permanent"],
-            message_id=error["message_id"],
-            receive_count=int(error["receive_count"]),
-        )
-        if error
-        else None,
-    )
-
-
-def _failure_map(failure: Failure) -> dict[str, Any]:
-    return {
-        "step": failure.step,
-        "code": failure.code,
-        "message": failure.message,
-        "at": _iso(failure.at),
-        "permanent": failure.permanent,
-        "message_id": failure.message_id,
-        "receive_count": failure.receive_count,
-    }
-
-
-def _sent_list(sent: Sequence[SentPart]) -> list[dict[str, str]]:
-    return [{"sid": part.sid, "sent_at": _iso(part.sent_at)} for part in sent]
-
-
-def _iso(moment: datetime) -> str:
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _number(seconds: float) -> Decimal:
-    return Decimal(f"{seconds:.3f}")
-
-
-def _serialize(item: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: _to_dynamodb(value) for name, value in item.items()}
-
-
-def _deserialize(item: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: _from_dynamodb(value) for name, value in item.items()}
+    return deserialize(exc.response.get("Item", {}))  # type: ignore[arg-type]

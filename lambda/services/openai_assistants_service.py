@@ -7,7 +7,7 @@ from openai import NotFoundError
 
 from core.conversation import Run, Usage
 from core.errors import RunFailedError
-from core.ports import ModelRequest, RunReport, RunState
+from core.model import ModelRequest, RunReport, RunState
 from services.openai_client import OpenAIClients, poll_after_seconds, translated_errors, vendor_name
 from utils.redaction import Secret
 

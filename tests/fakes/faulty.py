@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 
-class ProcessDied(BaseException):  # noqa: N818 - not an error of the code under test: the end of its process
+class ProcessDied(BaseException):
     """The process ends here: nothing after this runs."""
 
 
@@ -25,7 +25,9 @@ class Faulty:
         self.before: dict[str, Callable[[], None]] = {}
         self.calls: list[str] = []
 
-    def plan(self, method: str, error: BaseException, *, after_effect: bool = False, skip: int = 0, times: int = 1) -> None:
+    def plan(
+        self, method: str, error: BaseException, *, after_effect: bool = False, skip: int = 0, times: int = 1
+    ) -> None:
         """Let a call of `method` fail, after `skip` calls that don't."""
         self._faults[method].extend([None] * skip + [Fault(error, after_effect)] * times)
 

@@ -4,7 +4,8 @@ from dataclasses import dataclass, field, replace
 
 from core.conversation import Run, Usage
 from core.errors import CredentialsRejectedError, PermanentError, RunFailedError, TransientError
-from core.ports import Clock, ModelRequest, RunReport, RunState
+from core.model import ModelRequest, RunReport, RunState
+from core.ports import Clock
 from tests.fakes.secrets import OPENAI
 from utils.redaction import Secret
 

@@ -6,11 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from core.claim import Claims
+from core.close import FinalUpdate
 from core.delivery import Delivery
 from core.lease import Lease
 from core.openai_processor import OpenAIProcessor
 from core.outbox import Outbox
-from core.pipeline import Limits, MessagePipeline, Redelivery
+from core.pipeline import MessagePipeline, Redelivery
 from core.reconciliation import Reconciler
 from tests.context_objects import make_body
 from tests.fakes.clock import FakeClock
@@ -28,6 +31,7 @@ VISIBILITY_SECONDS = 360
 TIMEOUT_SECONDS = 300.0
 MARGIN_SECONDS = 15.0
 SETTLE_SECONDS = 60.0
+SKEW_SECONDS = 2.0
 
 
 @dataclass
@@ -50,6 +54,7 @@ class Core:
         return MessagePipeline(
             store=self.store,
             secrets=self.secrets,
+            claims=Claims(self.store, self.clock, self.telemetry, MARGIN_SECONDS, SKEW_SECONDS),
             processor=OpenAIProcessor(
                 self.model,
                 self.store,
@@ -61,17 +66,21 @@ class Core:
             outbox=Outbox(
                 gateway=self.whatsapp,
                 store=self.store,
-                reconciler=Reconciler(self.whatsapp, self.store, self.clock, self.telemetry, SETTLE_SECONDS, 2),
+                reconciler=Reconciler(
+                    self.whatsapp, self.store, self.clock, self.telemetry, SETTLE_SECONDS, SKEW_SECONDS
+                ),
                 clock=self.clock,
                 telemetry=self.telemetry,
                 timeout_seconds=20,
                 start_seconds=10,
-                clock_skew_seconds=2,
+                clock_skew_seconds=SKEW_SECONDS,
             ),
+            final_update=FinalUpdate(self.store, self.clock, self.telemetry),
             clock=self.clock,
             telemetry=self.telemetry,
             jitter=lambda: 0.5,
-            limits=Limits(MARGIN_SECONDS, 2, max_receive_count=3),
+            max_receive_count=3,
+            clock_skew_seconds=SKEW_SECONDS,
         )
 
     def delivery(self, *, message_id: str = "m-1", receive_count: int = 1, body: str | None = None) -> Delivery:

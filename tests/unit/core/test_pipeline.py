@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+
 from core.conversation import ConversationKey, Mode, Reply, Status
 from core.errors import (
     DeliveryUnknownError,
@@ -13,8 +14,8 @@ from core.errors import (
     StoreUnavailableError,
     TransientError,
 )
+from core.model import RunReport, RunState
 from core.pipeline import Redelivery
-from core.ports import RunReport, RunState
 from tests.context_objects import RECIPIENT, SENDER, make_body
 from tests.fakes.faulty import Faulty, ProcessDied
 from tests.fakes.secrets import OPENAI, OPENAI_REFERENCE, TWILIO, TWILIO_FREE_FORM, TWILIO_REFERENCE
@@ -259,14 +260,21 @@ def report(state: RunState, **details: Any) -> RunReport:
         pytest.param(report(RunState.COMPLETED, refusal=True), "openai_refusal", True, id="refusal"),
         pytest.param(report(RunState.COMPLETED, text="Hi!"), "openai_invalid_json", False, id="no JSON"),
         pytest.param(report(RunState.COMPLETED, text='{"1": ""}'), "reply_variable_empty", True, id="empty variable"),
-        pytest.param(report(RunState.INCOMPLETE, reason="max_output_tokens"), "openai_incomplete", True, id="incomplete"),
+        pytest.param(
+            report(RunState.INCOMPLETE, reason="max_output_tokens"), "openai_incomplete", True, id="incomplete"
+        ),
         pytest.param(report(RunState.CANCELLED), "openai_run_cancelled", True, id="cancelled"),
         pytest.param(report(RunState.EXPIRED), "openai_run_expired", False, id="expired"),
         pytest.param(report(RunState.REQUIRES_ACTION), "openai_requires_action", True, id="tool"),
         pytest.param(
-            report(RunState.FAILED, reason="server_error", retriable=True), "openai_run_server_error", False, id="failed"
+            report(RunState.FAILED, reason="server_error", retriable=True),
+            "openai_run_server_error",
+            False,
+            id="failed",
         ),
-        pytest.param(report(RunState.FAILED, reason="invalid_prompt"), "openai_run_invalid_prompt", True, id="bad prompt"),
+        pytest.param(
+            report(RunState.FAILED, reason="invalid_prompt"), "openai_run_invalid_prompt", True, id="bad prompt"
+        ),
     ],
 )
 def test_a_run_that_ends_badly_is_recorded_and_not_reused(

@@ -1,0 +1,86 @@
+"""Close: the final update of a record whose message is out."""
+
+from core.attempt import Attempt
+from core.conversation import Conversation, Reply, Status
+from core.errors import FinalUpdateError, LostLeaseError, ProcessorError
+from core.events import Event, Metric
+from core.ports import ChatMessage, Clock, Closing, ConversationStore
+from core.telemetry import Telemetry
+
+TRIES = 5
+PAUSE_SECONDS = 0.2
+CALL_SECONDS = 3.0
+"""What a last try needs before Lambda stops the process."""
+
+
+class FinalUpdate:
+    """Writes what a conversation came to, or raises the one alarm that must be heard."""
+
+    def __init__(self, store: ConversationStore, clock: Clock, telemetry: Telemetry) -> None:
+        self._store = store
+        self._clock = clock
+        self._telemetry = telemetry
+
+    def write(self, attempt: Attempt, record: Conversation, reply: Reply) -> None:
+        """Write the final update, and again as long as Lambda lets us.
+
+        Raises:
+            LostLeaseError: Another delivery owns the record; it will find the message and close.
+            FinalUpdateError: The message is out and the record does not say so.
+        """
+        closing = self._closing(attempt, record, reply)
+        attempt.delivery.lease.finish()
+        for tries in range(1, TRIES + 1):
+            try:
+                self._store.close(attempt.delivery.lease, closing)
+                break
+            except LostLeaseError:
+                raise
+            except ProcessorError as error:
+                pause = PAUSE_SECONDS * 2 ** (tries - 1)
+                if tries == TRIES or attempt.deadline.until_stop_seconds() < pause + CALL_SECONDS:
+                    self._report_failure(attempt, closing, error)
+                    raise FinalUpdateError("the message is sent, its record could not be closed") from error
+                self._clock.sleep(pause)
+        attempt.delivery.lease.give_up()
+        self._report_success(attempt, closing)
+
+    def _closing(self, attempt: Attempt, record: Conversation, reply: Reply) -> Closing:
+        now = self._clock.now()
+        return Closing(
+            messages=tuple(
+                ChatMessage(part.sid, content, part.sent_at, reply.usage.tokens_out if index == 0 else 0)
+                for index, (part, content) in enumerate(zip(attempt.sent, reply.parts, strict=True))
+            ),
+            at=now,
+            processing_time_ms=round((now - record.created_at).total_seconds() * 1000),
+        )
+
+    def _report_success(self, attempt: Attempt, closing: Closing) -> None:
+        self._telemetry.info(
+            Event.CONVERSATION_CLOSED,
+            **attempt.log_fields(),
+            status=Status.SENT,
+            message_sids=[message.message_id for message in closing.messages],
+            duration_ms=closing.processing_time_ms,
+        )
+        if attempt.delivery.sent_at is not None:
+            waited = closing.at - attempt.delivery.sent_at
+            self._telemetry.metric(Metric.END_TO_END_LATENCY, round(waited.total_seconds() * 1000))
+
+    def _report_failure(self, attempt: Attempt, closing: Closing, error: ProcessorError) -> None:
+        self._telemetry.critical(
+            Event.FINAL_DB_UPDATE_FAILED,
+            **attempt.log_fields(),
+            code=error.code,
+            message_sids=[message.message_id for message in closing.messages],
+            should_have_written={
+                "conversation_status": Status.SENT,
+                "task_complete": 1,
+                "processing_time_ms": closing.processing_time_ms,
+                "messages": [
+                    {"message_id": message.message_id, "timestamp": message.timestamp.isoformat()}
+                    for message in closing.messages
+                ],
+            },
+        )
