@@ -68,7 +68,7 @@ class StubApp:
             pause(reply.delay_seconds)
         if action.status is not None:
             reply = _scripted(action, call)
-            exchange.scripted = True
+            exchange.scripted = action.body is not None or action.raw is not None
         pause(action.delay_seconds)
         return self._deliver(exchange, None if action.drop else reply, action, secret)
 

@@ -87,8 +87,10 @@ class Chaos:
         found = self._subject_pattern.search(text) if self._subject_pattern else None
         if found is None or self._faults_per_subject is None:
             return True
+        if self._faults[found[0]] == self._faults_per_subject:
+            return False
         self._faults[found[0]] += 1
-        return self._faults[found[0]] <= self._faults_per_subject
+        return True
 
     def view(self) -> dict[str, Any]:
         """Return how many requests were drawn for, and how many subjects had how many faults."""

@@ -38,7 +38,7 @@ class Exchange:
         authorized: Whether its credentials were accepted.
         status: Status of the answer; None while pending and for a dropped connection.
         fault: Name of the fault that was played on it.
-        scripted: Whether the answer was scripted rather than the vendor's own.
+        scripted: Whether the answer's body was given by a script, and so may be anything.
         effect: Whether the vendor handled the request and did not refuse it.
         ending: How the connection ended.
     """
