@@ -30,12 +30,20 @@ class InMemoryWhatsApp:
         self.lists = 0
 
     def send(self, part: OutboundPart, credentials: TwilioCredentials, start_before: datetime) -> TwilioMessage:
-        now = self._clock.now()
-        if now > start_before:
+        self.check(part, credentials, start_before)
+        return self.create(part)
+
+    def check(self, part: OutboundPart, credentials: TwilioCredentials, start_before: datetime) -> None:
+        """Refuse what is not to be sent; from here on the request is on its way."""
+        if self._clock.now() > start_before:
             raise SendTooLateError("the moment until which the send may start has passed")
         self._authenticate(credentials)
         if part.mode is Mode.TEMPLATE and credentials.template_sid is None:
             raise PermanentError("Twilio refused the request (HTTP 400, code 21654)", code="twilio_21654")
+
+    def create(self, part: OutboundPart) -> TwilioMessage:
+        """Accept the message."""
+        now = self._clock.now()
         message = TwilioMessage(
             sid=f"SM{len(self.delivered) + 1:032x}",
             body=rendered(part),

@@ -1,23 +1,21 @@
 """The core on fakes: one pipeline, driven delivery by delivery."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from core.claim import Claims
-from core.close import FinalUpdate
 from core.delivery import Delivery
 from core.lease import Lease
-from core.openai_processor import OpenAIProcessor
-from core.outbox import Outbox
 from core.pipeline import MessagePipeline, Redelivery
-from core.reconciliation import Reconciler
+from core.wiring import Ports, pipeline
 from tests.context_objects import make_body
 from tests.fakes.clock import FakeClock
 from tests.fakes.model import InMemoryModel
+from tests.fakes.queue import InMemoryQueue
 from tests.fakes.secrets import InMemorySecrets
 from tests.fakes.store import InMemoryConversationStore, Record
 from tests.fakes.telemetry import RecordingTelemetry
@@ -25,13 +23,16 @@ from tests.fakes.whatsapp import InMemoryWhatsApp
 from utils.assistant_definition import AssistantDefinitions
 from utils.context_processor import InvalidContextError, parse_context
 from utils.deadline import Deadline
+from utils.settings import Settings
 
 ASSISTANTS = Path(__file__).parents[3] / "lambda" / "assistants"
-VISIBILITY_SECONDS = 360
+SETTINGS = Settings.from_environ(
+    {"CONVERSATIONS_TABLE_NAME_DEV": "conversations-dev", "WHATSAPP_QUEUE_URL": "https://sqs.test/queue"}
+)
+VISIBILITY_SECONDS = SETTINGS.visibility_timeout_seconds
+MARGIN_SECONDS = SETTINGS.safety_margin_seconds
+SETTLE_SECONDS = SETTINGS.settle_seconds
 TIMEOUT_SECONDS = 300.0
-MARGIN_SECONDS = 15.0
-SETTLE_SECONDS = 60.0
-SKEW_SECONDS = 2.0
 
 
 @dataclass
@@ -44,43 +45,27 @@ class Core:
     telemetry: RecordingTelemetry = field(default_factory=RecordingTelemetry)
     model: Any = None
     whatsapp: Any = None
-    max_message_parts: int = 3
 
     def __post_init__(self) -> None:
         self.model = self.model or InMemoryModel(self.clock)
         self.whatsapp = self.whatsapp or InMemoryWhatsApp(self.clock)
 
     def pipeline(self) -> MessagePipeline:
-        return MessagePipeline(
-            store=self.store,
-            secrets=self.secrets,
-            claims=Claims(self.store, self.clock, self.telemetry, MARGIN_SECONDS, SKEW_SECONDS),
-            processor=OpenAIProcessor(
-                self.model,
-                self.store,
-                AssistantDefinitions(ASSISTANTS),
-                self.clock,
-                self.telemetry,
-                self.max_message_parts,
-            ),
-            outbox=Outbox(
-                gateway=self.whatsapp,
+        return pipeline(
+            SETTINGS,
+            Ports(
                 store=self.store,
-                reconciler=Reconciler(
-                    self.whatsapp, self.store, self.clock, self.telemetry, SETTLE_SECONDS, SKEW_SECONDS
-                ),
+                secrets=self.secrets,
+                model=self.model,
+                whatsapp=self.whatsapp,
+                queue=InMemoryQueue(),
+                definitions=AssistantDefinitions(ASSISTANTS),
                 clock=self.clock,
                 telemetry=self.telemetry,
-                timeout_seconds=20,
-                start_seconds=10,
-                clock_skew_seconds=SKEW_SECONDS,
+                executor=ThreadPoolExecutor(1),
+                jitter=lambda: 0.5,
+                new_owner=lambda: "unused",
             ),
-            final_update=FinalUpdate(self.store, self.clock, self.telemetry),
-            clock=self.clock,
-            telemetry=self.telemetry,
-            jitter=lambda: 0.5,
-            max_receive_count=3,
-            clock_skew_seconds=SKEW_SECONDS,
         )
 
     def delivery(self, *, message_id: str = "m-1", receive_count: int = 1, body: str | None = None) -> Delivery:

@@ -1,0 +1,107 @@
+"""Wiring: the core put together, whatever stands behind its ports."""
+
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass
+
+from core.attempt import Jitter
+from core.batch import BatchProcessor, LeaseRenewal
+from core.claim import Claims
+from core.close import FinalUpdate
+from core.delivery import Delivery
+from core.events import Event, Metric
+from core.model import ModelGateway
+from core.openai_processor import OpenAIProcessor
+from core.outbox import Outbox
+from core.pipeline import MessagePipeline
+from core.ports import Clock, ConversationStore, MessageQueue, Secrets, WhatsAppGateway
+from core.reconciliation import Reconciler
+from core.telemetry import Telemetry
+from utils.assistant_definition import AssistantDefinitions
+from utils.settings import CLOCK_SKEW_SECONDS, Settings
+from utils.sqs_heartbeat import SqsHeartbeat
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Everything the core asks of the world.
+
+    Attributes:
+        jitter: Returns a random number from 0 up to 1.
+        new_owner: Returns a name that no other delivery has.
+    """
+
+    store: ConversationStore
+    secrets: Secrets
+    model: ModelGateway
+    whatsapp: WhatsAppGateway
+    queue: MessageQueue
+    definitions: AssistantDefinitions
+    clock: Clock
+    telemetry: Telemetry
+    executor: Executor
+    jitter: Jitter
+    new_owner: Callable[[], str]
+
+
+def wire(
+    settings: Settings, ports: Ports, heartbeat_type: type[SqsHeartbeat[Delivery]] = SqsHeartbeat
+) -> BatchProcessor:
+    """Return the batch processor that does the function's work."""
+    return BatchProcessor(
+        pipeline=pipeline(settings, ports),
+        heartbeat=heartbeat(settings, ports, heartbeat_type),
+        queue=ports.queue,
+        executor=ports.executor,
+        clock=ports.clock,
+        telemetry=ports.telemetry,
+        new_owner=ports.new_owner,
+        visibility_seconds=settings.visibility_timeout_seconds,
+    )
+
+
+def pipeline(settings: Settings, ports: Ports) -> MessagePipeline:
+    store, clock, telemetry = ports.store, ports.clock, ports.telemetry
+    return MessagePipeline(
+        store=store,
+        secrets=ports.secrets,
+        claims=Claims(store, clock, telemetry, settings.safety_margin_seconds, CLOCK_SKEW_SECONDS),
+        processor=OpenAIProcessor(ports.model, store, ports.definitions, clock, telemetry, settings.max_message_parts),
+        outbox=Outbox(
+            gateway=ports.whatsapp,
+            store=store,
+            reconciler=Reconciler(ports.whatsapp, store, clock, telemetry, settings.settle_seconds, CLOCK_SKEW_SECONDS),
+            clock=clock,
+            telemetry=telemetry,
+            timeout_seconds=settings.twilio_timeout_seconds,
+            start_seconds=settings.send_start_seconds,
+            clock_skew_seconds=CLOCK_SKEW_SECONDS,
+        ),
+        final_update=FinalUpdate(store, clock, telemetry),
+        clock=clock,
+        telemetry=telemetry,
+        jitter=ports.jitter,
+        max_receive_count=settings.max_receive_count,
+        clock_skew_seconds=CLOCK_SKEW_SECONDS,
+    )
+
+
+def heartbeat(settings: Settings, ports: Ports, heartbeat_type: type[SqsHeartbeat[Delivery]]) -> SqsHeartbeat[Delivery]:
+    telemetry, clock = ports.telemetry, ports.clock
+
+    def report_lost(delivery: Delivery) -> None:
+        telemetry.warning(Event.HEARTBEAT_LOST, message_id=delivery.message_id)
+        telemetry.metric(Metric.HEARTBEAT_LOST)
+
+    def report_failure(exc: Exception) -> None:
+        telemetry.warning(Event.HEARTBEAT_FAILED, exception_type=type(exc).__name__)
+
+    return heartbeat_type(
+        hide=ports.queue.hide,
+        renew=LeaseRenewal(ports.store, settings.safety_margin_seconds),
+        now=lambda: clock.now().timestamp(),
+        on_lost=report_lost,
+        on_failure=report_failure,
+        visibility_seconds=settings.visibility_timeout_seconds,
+        interval_seconds=settings.heartbeat_interval_seconds,
+    )
