@@ -1,0 +1,154 @@
+# What turns logs and metrics into a message to a person: the critical filter, the alarms, the topic.
+# The dashboard is in dashboard.tf, the saved queries in queries.tf.
+
+locals {
+  topic_arn_parts = split(":", aws_sns_topic.this.arn)
+  region          = local.topic_arn_parts[3]
+  alarm_arn       = "arn:${local.topic_arn_parts[1]}:cloudwatch:${local.region}:${local.topic_arn_parts[4]}:alarm"
+
+  alarm_prefix = "WhatsAppProcessor"
+  own          = { service = var.service_name }
+
+  # Every alarm tells the topic and has an entry in docs/runbook.md under its key. All but the critical one, which has
+  # its exact form below. `missing` is what no data means.
+  alarms = merge(
+    {
+      DeadLetterQueueDepth = {
+        description = "A message was given up and is in the DLQ."
+        namespace   = "AWS/SQS", metric = "ApproximateNumberOfMessagesVisible", dimensions = { QueueName = var.dead_letter_queue_name }
+        statistic   = "Maximum", operator = "GreaterThanThreshold", threshold = 0, period = 60, of = 1, missing = "notBreaching"
+      }
+      OldestMessageAge = {
+        description = "Messages wait longer than ${var.oldest_message_age_seconds} s: the function does not keep up, or does not run."
+        namespace   = "AWS/SQS", metric = "ApproximateAgeOfOldestMessage", dimensions = { QueueName = var.queue_name }
+        statistic   = "Maximum", operator = "GreaterThanThreshold", threshold = var.oldest_message_age_seconds, period = 60, of = 3, missing = "notBreaching"
+      }
+      FailedInvokeEvents = {
+        description = "Many messages are given back to the queue: a vendor refuses or fails."
+        namespace   = "AWS/Lambda", metric = "FailedInvokeEventCount", dimensions = { EventSourceMappingUUID = var.event_source_mapping_uuid }
+        statistic   = "Sum", operator = "GreaterThanOrEqualToThreshold", threshold = var.failed_events_per_five_minutes, period = 300, of = 1, missing = "notBreaching"
+      }
+      Throttles = {
+        description = "Lambda refuses to run the function: each refused poll costs its messages a receive, and three fill the DLQ unseen."
+        namespace   = "AWS/Lambda", metric = "Throttles", dimensions = { FunctionName = var.function_name }
+        statistic   = "Sum", operator = "GreaterThanThreshold", threshold = 0, period = 300, of = 1, missing = "notBreaching"
+      }
+      Errors = {
+        description = "The function crashed, timed out or could not start: failures of a message never show here."
+        namespace   = "AWS/Lambda", metric = "Errors", dimensions = { FunctionName = var.function_name }
+        statistic   = "Sum", operator = "GreaterThanThreshold", threshold = 0, period = 300, of = 1, missing = "notBreaching"
+      }
+      DurationNearTimeout = {
+        description = "Runs last longer than 90 percent of the timeout: work is given back for lack of time."
+        namespace   = "AWS/Lambda", metric = "Duration", dimensions = { FunctionName = var.function_name }
+        statistic   = "Maximum", operator = "GreaterThanThreshold", threshold = var.function_timeout_seconds * 900, period = 300, of = 2, missing = "notBreaching"
+      }
+      HeartbeatLost = {
+        description = "A message could not be kept hidden, so another run may have taken it over."
+        namespace   = var.metrics_namespace, metric = "HeartbeatLost", dimensions = local.own
+        statistic   = "Sum", operator = "GreaterThanOrEqualToThreshold", threshold = 1, period = 300, of = 1, missing = "notBreaching"
+      }
+    },
+    var.no_messages_sent_minutes == null ? {} : {
+      NoMessagesSent = {
+        description = "No message was sent for ${var.no_messages_sent_minutes} minutes."
+        namespace   = var.metrics_namespace, metric = "MessagesSent", dimensions = local.own
+        statistic   = "Sum", operator = "LessThanThreshold", threshold = 1, period = var.no_messages_sent_minutes * 60, of = 1, missing = "breaching"
+      }
+    },
+  )
+
+  alarm_names = concat([aws_cloudwatch_metric_alarm.critical.alarm_name], [for alarm in aws_cloudwatch_metric_alarm.this : alarm.alarm_name])
+}
+
+resource "aws_cloudwatch_log_metric_filter" "critical" {
+  name           = "FinalDbUpdateFailureFilter-${var.stage}"
+  log_group_name = var.log_group_name
+  pattern        = "{ ($.level = \"CRITICAL\") && ($.event = \"final_db_update_failed\") }"
+
+  metric_transformation {
+    name      = "FinalDbUpdateFailureCount"
+    namespace = var.metrics_namespace
+    value     = "1"
+    unit      = "Count"
+  }
+}
+
+resource "aws_cloudwatch_metric_alarm" "critical" {
+  alarm_name          = "${local.alarm_prefix}FinalDbUpdateFailureAlarm-${var.stage}"
+  alarm_description   = "A message was sent, but its conversation could not be closed. The next delivery heals it without sending again; if this repeats, DynamoDB refuses writes. First: docs/runbook.md#finaldbupdatefailure"
+  namespace           = var.metrics_namespace
+  metric_name         = "FinalDbUpdateFailureCount"
+  statistic           = "Sum"
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  threshold           = 1
+  period              = 300
+  evaluation_periods  = 1
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [aws_sns_topic.this.arn]
+}
+
+resource "aws_cloudwatch_metric_alarm" "this" {
+  for_each = local.alarms
+
+  alarm_name          = "${local.alarm_prefix}${each.key}Alarm-${var.stage}"
+  alarm_description   = "${each.value.description} First: docs/runbook.md#${lower(each.key)}"
+  namespace           = each.value.namespace
+  metric_name         = each.value.metric
+  dimensions          = each.value.dimensions
+  statistic           = each.value.statistic
+  comparison_operator = each.value.operator
+  threshold           = each.value.threshold
+  period              = each.value.period
+  evaluation_periods  = each.value.of
+  treat_missing_data  = each.value.missing
+  alarm_actions       = [aws_sns_topic.this.arn]
+}
+
+resource "aws_cloudwatch_composite_alarm" "paging" {
+  alarm_name        = "${local.alarm_prefix}PagingAlarm-${var.stage}"
+  alarm_description = "At least one alarm of the WhatsApp channel processor rings; each tells its own story. First: docs/runbook.md"
+  alarm_rule        = join(" OR ", [for name in sort(local.alarm_names) : "ALARM(\"${name}\")"])
+  alarm_actions     = var.paging_action_arns
+  ok_actions        = var.paging_action_arns
+}
+
+resource "aws_sns_topic" "this" {
+  name              = var.topic_name
+  kms_master_key_id = var.kms_key_arn
+}
+
+resource "aws_sns_topic_policy" "this" {
+  arn = aws_sns_topic.this.arn
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      {
+        Sid       = "LetAlarmsPublish"
+        Effect    = "Allow"
+        Principal = { Service = "cloudwatch.amazonaws.com" }
+        Action    = "sns:Publish"
+        Resource  = aws_sns_topic.this.arn
+        Condition = {
+          ArnLike = { "aws:SourceArn" = "${local.alarm_arn}:${local.alarm_prefix}*-${var.stage}" }
+        }
+      },
+      {
+        Sid       = "DenyPlainHttp"
+        Effect    = "Deny"
+        Principal = "*"
+        Action    = "sns:Publish"
+        Resource  = aws_sns_topic.this.arn
+        Condition = { Bool = { "aws:SecureTransport" = "false" } }
+      },
+    ]
+  })
+}
+
+resource "aws_sns_topic_subscription" "email" {
+  for_each = var.emails
+
+  topic_arn = aws_sns_topic.this.arn
+  protocol  = "email"
+  endpoint  = each.key
+}

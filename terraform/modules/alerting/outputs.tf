@@ -1,0 +1,19 @@
+output "topic_arn" {
+  description = "ARN of the topic that alarms notify; subscribe whoever must know."
+  value       = aws_sns_topic.this.arn
+}
+
+output "alarm_names" {
+  description = "Names of all alarms, the composite one last."
+  value       = concat(sort(local.alarm_names), [aws_cloudwatch_composite_alarm.paging.alarm_name])
+}
+
+output "dashboard_name" {
+  description = "Name of the dashboard."
+  value       = aws_cloudwatch_dashboard.this.dashboard_name
+}
+
+output "critical_filter_pattern" {
+  description = "Pattern of the metric filter behind the critical alarm, for tests that match it with real log lines."
+  value       = aws_cloudwatch_log_metric_filter.critical.pattern
+}

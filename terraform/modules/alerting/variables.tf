@@ -1,0 +1,160 @@
+# What is watched
+
+variable "stage" {
+  description = "Environment as it ends the names of filter, alarms and dashboard, e.g. Dev."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[A-Z][A-Za-z0-9]{0,19}$", var.stage))
+    error_message = "stage starts with a capital letter and takes up to 20 letters and digits."
+  }
+}
+
+variable "topic_name" {
+  description = "Name of the topic that alarms notify."
+  type        = string
+  nullable    = false
+}
+
+variable "metrics_namespace" {
+  description = "CloudWatch namespace of the function's own metrics and of the critical metric."
+  type        = string
+  nullable    = false
+}
+
+variable "service_name" {
+  description = "Value of the `service` dimension that all of the function's own metrics carry."
+  type        = string
+  default     = "whatsapp-channel-processor"
+  nullable    = false
+}
+
+variable "log_group_name" {
+  description = "Log group of the function."
+  type        = string
+  nullable    = false
+}
+
+variable "function_name" {
+  description = "Name of the function."
+  type        = string
+  nullable    = false
+}
+
+variable "function_timeout_seconds" {
+  description = "Timeout of the function, in seconds. The duration alarm rings at 90 percent of it."
+  type        = number
+  nullable    = false
+}
+
+variable "event_source_mapping_uuid" {
+  description = "UUID of the function's event source mapping."
+  type        = string
+  nullable    = false
+}
+
+variable "queue_name" {
+  description = "Name of the queue."
+  type        = string
+  nullable    = false
+}
+
+variable "dead_letter_queue_name" {
+  description = "Name of the DLQ."
+  type        = string
+  nullable    = false
+}
+
+# Who is told
+
+variable "emails" {
+  description = "Addresses that are told of every alarm. Each must confirm the e-mail AWS sends it. Empty: nobody is told by e-mail."
+  type        = set(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for email in var.emails : can(regex("^[^@\\s]+@[^@\\s]+\\.[^@\\s]+$", email))])
+    error_message = "emails must be e-mail addresses."
+  }
+}
+
+variable "paging_action_arns" {
+  description = "Actions of the composite alarm, e.g. the SNS topic of a pager: one page for one incident, however many alarms it sets off. Empty: the composite only shows on the dashboard."
+  type        = set(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for arn in var.paging_action_arns : startswith(arn, "arn:")]) && length(var.paging_action_arns) <= 5
+    error_message = "paging_action_arns takes up to five ARNs."
+  }
+}
+
+variable "kms_key_arn" {
+  description = "ARN of the KMS key that encrypts the topic; its policy must let cloudwatch.amazonaws.com use it. Null: not encrypted, because alarms cannot publish through the account's aws/sns key."
+  type        = string
+  default     = null
+}
+
+# When
+
+variable "oldest_message_age_seconds" {
+  description = "Age of the oldest waiting message that sets off an alarm, in seconds (60 to 86400). Default: 900."
+  type        = number
+  default     = 900
+  nullable    = false
+
+  validation {
+    condition     = var.oldest_message_age_seconds >= 60 && var.oldest_message_age_seconds <= 86400
+    error_message = "oldest_message_age_seconds must be from 60 to 86400."
+  }
+}
+
+variable "failed_events_per_five_minutes" {
+  description = "Messages given back to the queue in five minutes that set off an alarm (1 to 100000). Some are normal: each retry counts. Default: 25."
+  type        = number
+  default     = 25
+  nullable    = false
+
+  validation {
+    condition     = var.failed_events_per_five_minutes >= 1 && var.failed_events_per_five_minutes <= 100000
+    error_message = "failed_events_per_five_minutes must be from 1 to 100000."
+  }
+}
+
+variable "no_messages_sent_minutes" {
+  description = "Minutes without one message sent that set off an alarm (5 to 1440), for systems that never rest so long. Null: no such alarm."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = var.no_messages_sent_minutes == null ? true : var.no_messages_sent_minutes == floor(var.no_messages_sent_minutes) && var.no_messages_sent_minutes >= 5 && var.no_messages_sent_minutes <= 1440
+    error_message = "no_messages_sent_minutes must be null or a whole number from 5 to 1440."
+  }
+}
+
+# What helps to look
+
+variable "saved_queries" {
+  description = "Whether to save queries for CloudWatch Logs Insights. Emulators of AWS know no saved queries. Default: true."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
+variable "token_prices_usd_per_million" {
+  description = "Prices of the model, in USD per million tokens, for the cost on the dashboard. Default: gpt-6-luna."
+  type = object({
+    input  = optional(number, 0.10)
+    output = optional(number, 0.50)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = var.token_prices_usd_per_million.input >= 0 && var.token_prices_usd_per_million.output >= 0
+    error_message = "token_prices_usd_per_million must not be negative."
+  }
+}

@@ -1,0 +1,91 @@
+mock_provider "aws" {
+  mock_resource "aws_dynamodb_table" {
+    defaults = {
+      arn = "arn:aws:dynamodb:eu-central-1:111122223333:table/conversations-dev"
+    }
+  }
+}
+
+variables {
+  name = "conversations-dev"
+}
+
+run "a_conversation_is_found_by_recipient_and_id" {
+  assert {
+    condition     = aws_dynamodb_table.this.hash_key == "recipient_tel" && aws_dynamodb_table.this.range_key == "conversation_id"
+    error_message = "The function claims a conversation by this key; another key would let it be claimed twice."
+  }
+  assert {
+    condition     = { for attribute in aws_dynamodb_table.this.attribute : attribute.name => attribute.type } == { recipient_tel = "S", conversation_id = "S", needs_attention = "S", updated_at = "S" }
+    error_message = "Keys of table and index are strings."
+  }
+  assert {
+    condition     = aws_dynamodb_table.this.billing_mode == "PAY_PER_REQUEST"
+    error_message = "On demand: no capacity to guess, nothing to pay at rest."
+  }
+}
+
+run "what_needs_a_person_is_listed_by_a_sparse_index" {
+  assert {
+    condition = [for index in aws_dynamodb_table.this.global_secondary_index : [index.name, index.hash_key, index.range_key, index.projection_type, join(" ", sort(index.non_key_attributes))]] == [
+      ["needs-attention-index", "needs_attention", "updated_at", "INCLUDE", "company_id conversation_status last_error project_id request_id"]
+    ]
+    error_message = "The command-line tool lists these attributes from this index, oldest first; message text must not be copied into it."
+  }
+  assert {
+    condition     = output.attention_index_name == "needs-attention-index"
+    error_message = "The output names the index."
+  }
+}
+
+run "data_can_be_restored_and_is_not_deleted_by_accident" {
+  assert {
+    condition     = aws_dynamodb_table.this.point_in_time_recovery[0].enabled && aws_dynamodb_table.this.deletion_protection_enabled
+    error_message = "Safe by default: point-in-time recovery and deletion protection."
+  }
+  assert {
+    condition     = aws_dynamodb_table.this.ttl[0].enabled && aws_dynamodb_table.this.ttl[0].attribute_name == "expires_at"
+    error_message = "Items with expires_at disappear by themselves."
+  }
+}
+
+run "without_a_key_of_ours_dynamodb_encrypts_with_its_own" {
+  assert {
+    condition     = length(aws_dynamodb_table.this.server_side_encryption) == 0
+    error_message = "enabled without a key would mean the account's aws/dynamodb key, which costs a call per request."
+  }
+}
+
+run "a_key_of_ours_encrypts_the_table" {
+  variables {
+    kms_key_arn = "arn:aws:kms:eu-central-1:111122223333:key/k"
+  }
+  assert {
+    condition     = aws_dynamodb_table.this.server_side_encryption[0].enabled && aws_dynamodb_table.this.server_side_encryption[0].kms_key_arn == var.kms_key_arn
+    error_message = "The table holds names, numbers and messages."
+  }
+}
+
+run "protection_can_be_lifted" {
+  variables {
+    deletion_protection = false
+  }
+  assert {
+    condition     = !aws_dynamodb_table.this.deletion_protection_enabled
+    error_message = "Development environments come and go."
+  }
+}
+
+run "a_name_dynamodb_refuses_is_refused_here" {
+  command = plan
+  variables {
+    name = "a b"
+  }
+  expect_failures = [var.name]
+}
+
+run "the_example_works" {
+  module {
+    source = "./examples/basic"
+  }
+}

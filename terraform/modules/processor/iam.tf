@@ -1,0 +1,86 @@
+# What the function may do: one statement a capability, nothing it does not call.
+
+locals {
+  queue_arn_parts = split(":", var.queue_arn)
+  secret_arn      = "arn:${local.queue_arn_parts[1]}:secretsmanager:${local.queue_arn_parts[3]}:${local.queue_arn_parts[4]}:secret"
+
+  capabilities = merge(
+    {
+      WriteLog = {
+        actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
+        resources = ["${aws_cloudwatch_log_group.this.arn}:*"]
+      }
+      # Lambda's poller acts in the name of this role; the heartbeat changes visibility, in batches too.
+      ReceiveMessages = {
+        actions   = ["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
+        resources = [var.queue_arn]
+      }
+      # Query only to ask which SIDs the other conversations of a recipient hold, never on the happy path.
+      KeepConversations = {
+        actions   = ["dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"]
+        resources = [var.table_arn]
+      }
+      ReadSecrets = {
+        actions   = ["secretsmanager:GetSecretValue"]
+        resources = ["${local.secret_arn}:openai-api-key/*", "${local.secret_arn}:whatsapp-credentials/*"]
+      }
+    },
+    var.tracing ? {
+      # X-Ray has no resources to name.
+      SendTraces = {
+        actions   = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"]
+        resources = ["*"]
+      }
+    } : {},
+    var.kms_key_arn == null ? {} : {
+      # Messages, items, secrets and the function's own environment.
+      DecryptWithKey = {
+        actions   = ["kms:Decrypt"]
+        resources = [var.kms_key_arn]
+      }
+      EncryptItemsWithKey = {
+        actions   = ["kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"]
+        resources = [var.kms_key_arn]
+      }
+    },
+  )
+
+  conditions = {
+    EncryptItemsWithKey = { StringEquals = { "kms:ViaService" = "dynamodb.${local.queue_arn_parts[3]}.amazonaws.com" } }
+  }
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      for sid, capability in local.capabilities : merge(
+        {
+          Sid      = sid
+          Effect   = "Allow"
+          Action   = capability.actions
+          Resource = capability.resources
+        },
+        contains(keys(local.conditions), sid) ? { Condition = local.conditions[sid] } : {},
+      )
+    ]
+  })
+}
+
+resource "aws_iam_role" "this" {
+  name        = var.role_name
+  description = "Execution role of ${var.function_name}."
+  assume_role_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Sid       = "LetLambdaRunTheFunction"
+      Effect    = "Allow"
+      Principal = { Service = "lambda.amazonaws.com" }
+      Action    = "sts:AssumeRole"
+    }]
+  })
+}
+
+resource "aws_iam_role_policy" "this" {
+  name   = "process-whatsapp-messages"
+  role   = aws_iam_role.this.name
+  policy = local.policy
+}

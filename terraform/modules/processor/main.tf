@@ -1,0 +1,156 @@
+# The function, its log group, and the queue that feeds it. The role is in iam.tf.
+
+locals {
+  # Whole numbers of `settings` and their ranges, as in lambda/utils/settings.py.
+  setting_ranges = {
+    heartbeat_interval_seconds = [1, 21600]
+    max_concurrent_messages    = [1, 100]
+    safety_margin_seconds      = [1, 300]
+    secrets_cache_seconds      = [0, 86400]
+    twilio_timeout_seconds     = [2, 120]
+    twilio_list_lag_seconds    = [0, 3600]
+    reconcile_after_seconds    = [1, 7200]
+    max_message_parts          = [1, 10]
+  }
+
+  # The function's own defaults, needed only to check the rules that span several settings.
+  setting_defaults = {
+    heartbeat_interval_seconds = 120
+    safety_margin_seconds      = 15
+    twilio_timeout_seconds     = 20
+    twilio_list_lag_seconds    = 30
+    reconcile_after_seconds    = 60
+  }
+  effective = { for name, value in local.setting_defaults : name => coalesce(var.settings[name], value) }
+
+  # A send must fit between two renewals of the lease, which ends safety_margin_seconds before the visibility timeout;
+  # 2 s are for clocks that disagree.
+  lease_needs_seconds = local.effective.safety_margin_seconds + local.effective.heartbeat_interval_seconds + local.effective.twilio_timeout_seconds + 2
+
+  environment_variables = merge(
+    {
+      (var.table_name_variable)  = var.table_name
+      WHATSAPP_QUEUE_URL         = var.queue_url
+      METRICS_NAMESPACE          = var.metrics_namespace
+      VISIBILITY_TIMEOUT_SECONDS = tostring(var.queue_visibility_timeout_seconds)
+      MAX_RECEIVE_COUNT          = tostring(var.queue_max_receive_count)
+      VERSION                    = var.release
+    },
+    { for name, value in var.settings : upper(name) => tostring(value) if value != null },
+  )
+}
+
+resource "aws_cloudwatch_log_group" "this" {
+  name              = "/aws/lambda/${var.function_name}"
+  retention_in_days = var.log_retention_days
+  kms_key_id        = var.kms_key_arn
+}
+
+resource "aws_lambda_function" "this" {
+  #checkov:skip=CKV_AWS_50:Optional (tracing): the logs carry the ids of every step, and X-Ray samples, so it misses the one conversation you look for.
+  #checkov:skip=CKV_AWS_116:A function's own DLQ serves asynchronous calls only; this one is fed by a queue, which has a DLQ.
+  #checkov:skip=CKV_AWS_117:It talks to AWS, OpenAI and Twilio over public TLS endpoints and to nothing in a VPC; a VPC would add NAT cost and no protection.
+  function_name    = var.function_name
+  description      = "Opens WhatsApp conversations from the queue: OpenAI writes, Twilio sends, DynamoDB remembers."
+  role             = aws_iam_role.this.arn
+  filename         = var.package_path
+  source_code_hash = fileexists(var.package_path) ? filebase64sha256(var.package_path) : null
+  handler          = "index.lambda_handler"
+  runtime          = var.runtime
+  architectures    = [var.architecture]
+  memory_size      = var.memory_mb
+  timeout          = var.timeout_seconds
+  publish          = var.alias_name != null
+  kms_key_arn      = var.kms_key_arn
+
+  reserved_concurrent_executions = var.reserved_concurrency
+  code_signing_config_arn        = var.code_signing_config_arn
+
+  environment {
+    variables = local.environment_variables
+  }
+
+  # The function prints one JSON object a line. With "JSON" Lambda would filter those lines a second time, by its own
+  # level names and time format; LOG_LEVEL alone decides.
+  logging_config {
+    log_format = "Text"
+    log_group  = aws_cloudwatch_log_group.this.name
+  }
+
+  tracing_config {
+    mode = var.tracing ? "Active" : "PassThrough"
+  }
+
+  dynamic "snap_start" {
+    for_each = var.snap_start ? [true] : []
+    content {
+      apply_on = "PublishedVersions"
+    }
+  }
+
+  # So that the first run can write its log and read its secrets.
+  depends_on = [aws_iam_role_policy.this]
+
+  lifecycle {
+    precondition {
+      condition     = fileexists(var.package_path)
+      error_message = "There is no deployment package at ${var.package_path}: build it with `make package`, or set package_path."
+    }
+    precondition {
+      condition     = local.effective.safety_margin_seconds < var.timeout_seconds
+      error_message = "safety_margin_seconds must be below timeout_seconds, or the function would stop before it starts."
+    }
+    precondition {
+      condition     = local.effective.reconcile_after_seconds >= local.effective.twilio_timeout_seconds + local.effective.twilio_list_lag_seconds
+      error_message = "reconcile_after_seconds must be at least twilio_timeout_seconds + twilio_list_lag_seconds: before that, Twilio may not list a message that it has accepted, and it would be sent again."
+    }
+    precondition {
+      condition     = var.queue_visibility_timeout_seconds > local.lease_needs_seconds
+      error_message = "The queue's visibility timeout must exceed safety_margin_seconds + heartbeat_interval_seconds + twilio_timeout_seconds + 2 (${local.lease_needs_seconds} s), or no send would fit between two heartbeats."
+    }
+    precondition {
+      condition     = !var.snap_start || var.alias_name != null
+      error_message = "snap_start needs alias_name: snapshots exist for published versions only."
+    }
+    precondition {
+      condition     = !var.snap_start || var.runtime != "python3.11"
+      error_message = "snap_start needs python3.12 or later."
+    }
+  }
+}
+
+resource "aws_lambda_alias" "this" {
+  count = var.alias_name == null ? 0 : 1
+
+  name             = var.alias_name
+  description      = "The version that the queue invokes."
+  function_name    = aws_lambda_function.this.function_name
+  function_version = aws_lambda_function.this.version
+}
+
+resource "aws_lambda_event_source_mapping" "this" {
+  event_source_arn                   = var.queue_arn
+  function_name                      = var.alias_name == null ? aws_lambda_function.this.arn : aws_lambda_alias.this[0].arn
+  batch_size                         = var.event_source.batch_size
+  maximum_batching_window_in_seconds = var.event_source.batching_window_seconds
+  function_response_types            = ["ReportBatchItemFailures"]
+
+  scaling_config {
+    maximum_concurrency = var.event_source.maximum_concurrency
+  }
+
+  metrics_config {
+    metrics = ["EventCount"]
+  }
+
+  lifecycle {
+    precondition {
+      condition     = var.queue_visibility_timeout_seconds >= var.timeout_seconds + var.event_source.batching_window_seconds
+      error_message = "The queue's visibility timeout must be at least timeout_seconds + batching_window_seconds: it starts when Lambda receives the message, and SQS would hand it out again while it is still worked on."
+    }
+    precondition {
+      condition     = var.reserved_concurrency == null ? true : var.event_source.maximum_concurrency <= var.reserved_concurrency
+      error_message = "event_source.maximum_concurrency must not exceed reserved_concurrency: throttled polls cost messages their receives."
+    }
+  }
+}

@@ -1,0 +1,227 @@
+# What the module builds. rules.tftest.hcl has what it refuses.
+
+mock_provider "aws" {
+  mock_resource "aws_cloudwatch_log_group" {
+    defaults = { arn = "arn:aws:logs:eu-central-1:111122223333:log-group:/aws/lambda/whatsapp-channel-processor-dev" }
+  }
+  mock_resource "aws_iam_role" {
+    defaults = { arn = "arn:aws:iam::111122223333:role/role" }
+  }
+  mock_resource "aws_lambda_function" {
+    defaults = {
+      arn     = "arn:aws:lambda:eu-central-1:111122223333:function:whatsapp-channel-processor-dev"
+      version = "7"
+    }
+  }
+  mock_resource "aws_lambda_alias" {
+    defaults = { arn = "arn:aws:lambda:eu-central-1:111122223333:function:whatsapp-channel-processor-dev:live" }
+  }
+}
+
+variables {
+  function_name                    = "whatsapp-channel-processor-dev"
+  role_name                        = "ai-multi-comms-whatsapp-processor-dev-role"
+  package_path                     = "main.tf" # any file: nothing is uploaded
+  metrics_namespace                = "AIComms/WhatsAppProcessor/Dev"
+  queue_arn                        = "arn:aws:sqs:eu-central-1:111122223333:ai-multi-comms-whatsapp-queue-dev"
+  queue_url                        = "https://sqs.eu-central-1.amazonaws.com/111122223333/ai-multi-comms-whatsapp-queue-dev"
+  queue_visibility_timeout_seconds = 360
+  queue_max_receive_count          = 3
+  table_arn                        = "arn:aws:dynamodb:eu-central-1:111122223333:table/conversations-dev"
+  table_name                       = "conversations-dev"
+}
+
+run "the_function_is_the_designs" {
+  assert {
+    condition     = [aws_lambda_function.this.handler, aws_lambda_function.this.runtime, aws_lambda_function.this.architectures[0], aws_lambda_function.this.timeout] == ["index.lambda_handler", "python3.13", "arm64", 300]
+    error_message = "index.lambda_handler on python3.13 and arm64, for at most 300 s."
+  }
+  assert {
+    condition     = aws_lambda_function.this.source_code_hash == filebase64sha256("main.tf")
+    error_message = "A changed package must be deployed."
+  }
+}
+
+run "the_log_group_exists_before_the_function_and_does_not_grow_for_ever" {
+  assert {
+    condition     = aws_cloudwatch_log_group.this.name == "/aws/lambda/whatsapp-channel-processor-dev" && aws_cloudwatch_log_group.this.retention_in_days == 365
+    error_message = "Lambda would make a group that is kept for ever."
+  }
+  assert {
+    condition     = aws_lambda_function.this.logging_config[0].log_group == aws_cloudwatch_log_group.this.name && aws_lambda_function.this.logging_config[0].log_format == "Text"
+    error_message = "The function's own JSON lines must reach its group unfiltered."
+  }
+}
+
+run "without_settings_the_function_gets_only_what_terraform_knows" {
+  assert {
+    condition = tomap(aws_lambda_function.this.environment[0].variables) == tomap({
+      CONVERSATIONS_TABLE_NAME   = "conversations-dev"
+      WHATSAPP_QUEUE_URL         = var.queue_url
+      METRICS_NAMESPACE          = "AIComms/WhatsAppProcessor/Dev"
+      VISIBILITY_TIMEOUT_SECONDS = "360"
+      MAX_RECEIVE_COUNT          = "3"
+      VERSION                    = "unknown"
+    })
+    error_message = "A setting left out is the function's own default."
+  }
+}
+
+run "every_setting_becomes_the_variable_of_its_name" {
+  variables {
+    table_name_variable = "CONVERSATIONS_TABLE_NAME_DEV"
+    release             = "1.2.3"
+    settings = {
+      log_level                  = "DEBUG"
+      heartbeat_interval_seconds = 60
+      max_concurrent_messages    = 5
+      safety_margin_seconds      = 20
+      secrets_cache_seconds      = 0
+      openai_api                 = "assistants"
+      openai_background          = false
+      openai_model               = "gpt-6.1-terra"
+      openai_base_url            = "http://127.0.0.1:1/v1"
+      twilio_api_base_url        = "http://127.0.0.1:2"
+      twilio_status_callback_url = "https://example.com/status"
+      twilio_timeout_seconds     = 10
+      twilio_list_lag_seconds    = 20
+      reconcile_after_seconds    = 30
+      max_message_parts          = 1
+    }
+  }
+  assert {
+    condition = tomap(aws_lambda_function.this.environment[0].variables) == tomap({
+      CONVERSATIONS_TABLE_NAME_DEV = "conversations-dev"
+      WHATSAPP_QUEUE_URL           = var.queue_url
+      METRICS_NAMESPACE            = "AIComms/WhatsAppProcessor/Dev"
+      VISIBILITY_TIMEOUT_SECONDS   = "360"
+      MAX_RECEIVE_COUNT            = "3"
+      VERSION                      = "1.2.3"
+      LOG_LEVEL                    = "DEBUG"
+      HEARTBEAT_INTERVAL_SECONDS   = "60"
+      MAX_CONCURRENT_MESSAGES      = "5"
+      SAFETY_MARGIN_SECONDS        = "20"
+      SECRETS_CACHE_SECONDS        = "0"
+      OPENAI_API                   = "assistants"
+      OPENAI_BACKGROUND            = "false"
+      OPENAI_MODEL                 = "gpt-6.1-terra"
+      OPENAI_BASE_URL              = "http://127.0.0.1:1/v1"
+      TWILIO_API_BASE_URL          = "http://127.0.0.1:2"
+      TWILIO_STATUS_CALLBACK_URL   = "https://example.com/status"
+      TWILIO_TIMEOUT_SECONDS       = "10"
+      TWILIO_LIST_LAG_SECONDS      = "20"
+      RECONCILE_AFTER_SECONDS      = "30"
+      MAX_MESSAGE_PARTS            = "1"
+    })
+    error_message = "lambda/utils/settings.py reads these names."
+  }
+}
+
+run "one_failed_message_does_not_bring_back_its_batch" {
+  assert {
+    condition     = aws_lambda_event_source_mapping.this.function_response_types == toset(["ReportBatchItemFailures"])
+    error_message = "Without it Lambda deletes the failed messages with the others."
+  }
+  assert {
+    condition     = aws_lambda_event_source_mapping.this.batch_size == 10 && aws_lambda_event_source_mapping.this.maximum_batching_window_in_seconds == 0 && aws_lambda_event_source_mapping.this.scaling_config[0].maximum_concurrency == 10
+    error_message = "Batches of ten, at once, ten batches at a time."
+  }
+  assert {
+    condition     = aws_lambda_event_source_mapping.this.metrics_config[0].metrics == toset(["EventCount"])
+    error_message = "The alarm on messages given back needs these metrics: Errors does not count them."
+  }
+  assert {
+    condition     = aws_lambda_event_source_mapping.this.event_source_arn == var.queue_arn && aws_lambda_event_source_mapping.this.function_name == aws_lambda_function.this.arn
+    error_message = "The queue feeds the function."
+  }
+}
+
+run "the_role_may_do_what_the_code_calls_and_nothing_else" {
+  assert {
+    condition = { for statement in jsondecode(output.role_policy).Statement : statement.Sid => join(" ", concat(statement.Action, ["on"], statement.Resource)) } == {
+      WriteLog          = "logs:CreateLogStream logs:PutLogEvents on arn:aws:logs:eu-central-1:111122223333:log-group:/aws/lambda/whatsapp-channel-processor-dev:*"
+      ReceiveMessages   = "sqs:ChangeMessageVisibility sqs:DeleteMessage sqs:GetQueueAttributes sqs:ReceiveMessage on arn:aws:sqs:eu-central-1:111122223333:ai-multi-comms-whatsapp-queue-dev"
+      KeepConversations = "dynamodb:PutItem dynamodb:Query dynamodb:UpdateItem on arn:aws:dynamodb:eu-central-1:111122223333:table/conversations-dev"
+      ReadSecrets       = "secretsmanager:GetSecretValue on arn:aws:secretsmanager:eu-central-1:111122223333:secret:openai-api-key/* arn:aws:secretsmanager:eu-central-1:111122223333:secret:whatsapp-credentials/*"
+    }
+    error_message = "Least privilege: exact resources, the two secret prefixes, no log group creation, no scan, no delete, no read of items."
+  }
+  assert {
+    condition     = aws_iam_role_policy.this.policy == output.role_policy
+    error_message = "The output is the policy in force."
+  }
+  assert {
+    condition     = [for statement in jsondecode(aws_iam_role.this.assume_role_policy).Statement : statement.Principal.Service] == ["lambda.amazonaws.com"]
+    error_message = "Only Lambda takes the role."
+  }
+}
+
+run "a_key_of_ours_comes_with_the_right_to_use_it" {
+  variables {
+    kms_key_arn = "arn:aws:kms:eu-central-1:111122223333:key/k"
+  }
+  assert {
+    condition = { for statement in jsondecode(output.role_policy).Statement : statement.Sid => join(" ", concat(statement.Action, ["on"], statement.Resource)) if endswith(statement.Sid, "WithKey") } == {
+      DecryptWithKey      = "kms:Decrypt on arn:aws:kms:eu-central-1:111122223333:key/k"
+      EncryptItemsWithKey = "kms:DescribeKey kms:Encrypt kms:GenerateDataKey* kms:ReEncrypt* on arn:aws:kms:eu-central-1:111122223333:key/k"
+    }
+    error_message = "Messages, items and secrets are decrypted with the key, items encrypted."
+  }
+  assert {
+    condition     = [for statement in jsondecode(output.role_policy).Statement : statement.Condition.StringEquals["kms:ViaService"] if statement.Sid == "EncryptItemsWithKey"] == ["dynamodb.eu-central-1.amazonaws.com"]
+    error_message = "The function encrypts through DynamoDB only."
+  }
+  assert {
+    condition     = aws_lambda_function.this.kms_key_arn == var.kms_key_arn && aws_cloudwatch_log_group.this.kms_key_id == var.kms_key_arn
+    error_message = "Environment and log are encrypted with the same key."
+  }
+}
+
+run "tracing_is_off_until_asked_for" {
+  assert {
+    condition     = aws_lambda_function.this.tracing_config[0].mode == "PassThrough" && !strcontains(output.role_policy, "xray")
+    error_message = "No tracing, no right to trace."
+  }
+}
+
+run "tracing_comes_with_the_right_to_trace" {
+  variables {
+    tracing = true
+  }
+  assert {
+    condition     = aws_lambda_function.this.tracing_config[0].mode == "Active" && strcontains(output.role_policy, "xray:PutTraceSegments")
+    error_message = "Active tracing without the permission loses every trace."
+  }
+}
+
+run "with_an_alias_the_queue_invokes_its_version" {
+  variables {
+    alias_name = "live"
+    snap_start = true
+  }
+  assert {
+    condition     = aws_lambda_function.this.publish && aws_lambda_alias.this[0].function_version == aws_lambda_function.this.version
+    error_message = "The alias points at the version just published."
+  }
+  assert {
+    condition     = aws_lambda_event_source_mapping.this.function_name == aws_lambda_alias.this[0].arn
+    error_message = "The queue must invoke the alias, or a rollback changes nothing."
+  }
+  assert {
+    condition     = aws_lambda_function.this.snap_start[0].apply_on == "PublishedVersions"
+    error_message = "Snapshots are taken of published versions."
+  }
+}
+
+run "without_an_alias_no_versions_pile_up" {
+  assert {
+    condition     = !aws_lambda_function.this.publish && length(aws_lambda_alias.this) == 0 && length(aws_lambda_function.this.snap_start) == 0
+    error_message = "Every published version is kept and counts against the account's storage."
+  }
+}
+
+run "the_example_works" {
+  module {
+    source = "./examples/basic"
+  }
+}

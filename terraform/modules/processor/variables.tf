@@ -1,0 +1,292 @@
+# What it is called
+
+variable "function_name" {
+  description = "Name of the function; its log group is /aws/lambda/<name>."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9_-]{1,64}$", var.function_name))
+    error_message = "function_name takes 1 to 64 letters, digits, hyphens and underscores."
+  }
+}
+
+variable "role_name" {
+  description = "Name of the function's execution role."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9+=,.@_-]{1,64}$", var.role_name))
+    error_message = "role_name takes 1 to 64 letters, digits and +=,.@_- characters."
+  }
+}
+
+# What it runs
+
+variable "package_path" {
+  description = "Path of the deployment package (`make package`), relative to the root module."
+  type        = string
+  nullable    = false
+}
+
+variable "release" {
+  description = "Release of the code, on every log line (VERSION)."
+  type        = string
+  default     = "unknown"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9_.+-]{1,64}$", var.release))
+    error_message = "release takes 1 to 64 letters, digits and _.+- characters."
+  }
+}
+
+variable "runtime" {
+  description = "Python runtime the package was built for. Default: python3.13."
+  type        = string
+  default     = "python3.13"
+  nullable    = false
+
+  validation {
+    condition     = contains(["python3.11", "python3.12", "python3.13", "python3.14"], var.runtime)
+    error_message = "runtime must be python3.11, python3.12, python3.13 or python3.14."
+  }
+}
+
+variable "architecture" {
+  description = "Processor the package was built for: arm64, or x86_64 at a fifth more per second. Default: arm64."
+  type        = string
+  default     = "arm64"
+  nullable    = false
+
+  validation {
+    condition     = contains(["arm64", "x86_64"], var.architecture)
+    error_message = "architecture must be arm64 or x86_64."
+  }
+}
+
+variable "memory_mb" {
+  description = "Memory in MB (128 to 10240), which also sets the share of a processor. Default 1024: imports stay well inside Lambda's 10 s start limit."
+  type        = number
+  default     = 1024
+  nullable    = false
+
+  validation {
+    condition     = var.memory_mb == floor(var.memory_mb) && var.memory_mb >= 128 && var.memory_mb <= 10240
+    error_message = "memory_mb must be a whole number from 128 to 10240."
+  }
+}
+
+variable "timeout_seconds" {
+  description = "Longest run of the function, in seconds (3 to 900). At most the queue's visibility timeout less the batching window."
+  type        = number
+  default     = 300
+  nullable    = false
+
+  validation {
+    condition     = var.timeout_seconds == floor(var.timeout_seconds) && var.timeout_seconds >= 3 && var.timeout_seconds <= 900
+    error_message = "timeout_seconds must be a whole number from 3 to 900."
+  }
+}
+
+variable "reserved_concurrency" {
+  description = "Concurrent runs taken out of the account's pool for this function alone (1 to 1000). Null: none. Limit the load with event_source.maximum_concurrency instead: a throttled poll costs a message one of its receives."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = var.reserved_concurrency == null ? true : var.reserved_concurrency == floor(var.reserved_concurrency) && var.reserved_concurrency >= 1 && var.reserved_concurrency <= 1000
+    error_message = "reserved_concurrency must be null or a whole number from 1 to 1000."
+  }
+}
+
+variable "alias_name" {
+  description = "Alias of the newest published version, which the queue then invokes: a rollback is one command. Null: no versions, the queue invokes $LATEST."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.alias_name == null ? true : can(regex("^[A-Za-z_-][A-Za-z0-9_-]{0,127}$", var.alias_name))
+    error_message = "alias_name takes up to 128 letters, digits, hyphens and underscores and does not start with a digit."
+  }
+}
+
+variable "snap_start" {
+  description = "Whether published versions start from a snapshot. Needs alias_name. Default: false."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
+variable "tracing" {
+  description = "Whether X-Ray samples the runs. Default: false."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
+variable "code_signing_config_arn" {
+  description = "ARN of a code signing configuration that the package must satisfy. Null: unsigned packages are accepted."
+  type        = string
+  default     = null
+}
+
+variable "log_retention_days" {
+  description = "Days the log is kept; one of the values CloudWatch offers, 0 for ever. Default: 365."
+  type        = number
+  default     = 365
+  nullable    = false
+
+  validation {
+    condition     = contains([0, 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.log_retention_days)
+    error_message = "log_retention_days must be a retention that CloudWatch Logs offers: 0, 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 or 3653."
+  }
+}
+
+variable "kms_key_arn" {
+  description = "ARN of the KMS key behind queue, table, secrets, log group and the function's environment. Null: the services' own keys."
+  type        = string
+  default     = null
+}
+
+# How it behaves
+
+variable "settings" {
+  description = <<-EOT
+    The function's own settings; each attribute is the environment variable of the same name in capitals. Omitted or null:
+    the function's default, given here. lambda/utils/settings.py checks every value when the function starts.
+  EOT
+  type = object({
+    log_level                  = optional(string) # INFO; DEBUG, WARNING, ERROR or CRITICAL
+    heartbeat_interval_seconds = optional(number) # 120; 1 to 21600
+    max_concurrent_messages    = optional(number) # 10; 1 to 100
+    safety_margin_seconds      = optional(number) # 15; 1 to 300
+    secrets_cache_seconds      = optional(number) # 300; 0 to 86400
+    openai_api                 = optional(string) # responses; assistants for a server that still speaks Assistants v2
+    openai_background          = optional(bool)   # true
+    openai_model               = optional(string) # gpt-6-luna
+    openai_base_url            = optional(string) # OpenAI's own
+    twilio_api_base_url        = optional(string) # Twilio's own
+    twilio_status_callback_url = optional(string) # none
+    twilio_timeout_seconds     = optional(number) # 20; 2 to 120
+    twilio_list_lag_seconds    = optional(number) # 30; 0 to 3600
+    reconcile_after_seconds    = optional(number) # 60; 1 to 7200, at least the sum of the two before it
+    max_message_parts          = optional(number) # 3; 1 to 10
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = contains(["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], coalesce(var.settings.log_level, "INFO"))
+    error_message = "log_level must be DEBUG, INFO, WARNING, ERROR or CRITICAL."
+  }
+
+  validation {
+    condition     = contains(["responses", "assistants"], coalesce(var.settings.openai_api, "responses"))
+    error_message = "openai_api must be responses or assistants."
+  }
+
+  validation {
+    condition     = alltrue([for url in [var.settings.openai_base_url, var.settings.twilio_api_base_url, var.settings.twilio_status_callback_url] : url == null ? true : can(regex("^https?://[^\\s/]+(/\\S*)?$", url))])
+    error_message = "openai_base_url, twilio_api_base_url and twilio_status_callback_url must be http or https URLs."
+  }
+
+  validation {
+    condition = alltrue([
+      for name, range in local.setting_ranges :
+      var.settings[name] == null ? true : var.settings[name] == floor(var.settings[name]) && var.settings[name] >= range[0] && var.settings[name] <= range[1]
+    ])
+    error_message = "A setting is not a whole number in its range: heartbeat_interval_seconds 1 to 21600, max_concurrent_messages 1 to 100, safety_margin_seconds 1 to 300, secrets_cache_seconds 0 to 86400, twilio_timeout_seconds 2 to 120, twilio_list_lag_seconds 0 to 3600, reconcile_after_seconds 1 to 7200, max_message_parts 1 to 10."
+  }
+}
+
+variable "event_source" {
+  description = <<-EOT
+    How the queue feeds the function: messages a batch (1 to 10), how long to wait for a batch to fill (0 to 300 s, part
+    of the visibility timeout), and the most batches at the same time (2 to 1000).
+  EOT
+  type = object({
+    batch_size              = optional(number, 10)
+    batching_window_seconds = optional(number, 0)
+    maximum_concurrency     = optional(number, 10)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = var.event_source.batch_size == floor(var.event_source.batch_size) && var.event_source.batch_size >= 1 && var.event_source.batch_size <= 10
+    error_message = "batch_size must be a whole number from 1 to 10; the function works on at most ten messages at a time."
+  }
+
+  validation {
+    condition     = var.event_source.batching_window_seconds == floor(var.event_source.batching_window_seconds) && var.event_source.batching_window_seconds >= 0 && var.event_source.batching_window_seconds <= 300
+    error_message = "batching_window_seconds must be a whole number from 0 to 300."
+  }
+
+  validation {
+    condition     = var.event_source.maximum_concurrency == floor(var.event_source.maximum_concurrency) && var.event_source.maximum_concurrency >= 2 && var.event_source.maximum_concurrency <= 1000
+    error_message = "maximum_concurrency must be a whole number from 2 to 1000."
+  }
+}
+
+# What it works with
+
+variable "queue_arn" {
+  description = "ARN of the queue that feeds the function."
+  type        = string
+  nullable    = false
+}
+
+variable "queue_url" {
+  description = "URL of that queue (WHATSAPP_QUEUE_URL)."
+  type        = string
+  nullable    = false
+}
+
+variable "queue_visibility_timeout_seconds" {
+  description = "Visibility timeout of that queue, in seconds (VISIBILITY_TIMEOUT_SECONDS)."
+  type        = number
+  nullable    = false
+}
+
+variable "queue_max_receive_count" {
+  description = "Deliveries before that queue's DLQ (MAX_RECEIVE_COUNT)."
+  type        = number
+  nullable    = false
+}
+
+variable "table_arn" {
+  description = "ARN of the conversations table."
+  type        = string
+  nullable    = false
+}
+
+variable "table_name" {
+  description = "Name of the conversations table."
+  type        = string
+  nullable    = false
+}
+
+variable "table_name_variable" {
+  description = "Environment variable that carries the table's name. Default: CONVERSATIONS_TABLE_NAME."
+  type        = string
+  default     = "CONVERSATIONS_TABLE_NAME"
+  nullable    = false
+
+  validation {
+    condition     = contains(["CONVERSATIONS_TABLE_NAME", "CONVERSATIONS_TABLE_NAME_DEV"], var.table_name_variable)
+    error_message = "The function reads CONVERSATIONS_TABLE_NAME or CONVERSATIONS_TABLE_NAME_DEV."
+  }
+}
+
+variable "metrics_namespace" {
+  description = "CloudWatch namespace of the function's own metrics (METRICS_NAMESPACE)."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9_./#:-]{1,255}$", var.metrics_namespace))
+    error_message = "metrics_namespace takes 1 to 255 letters, digits and _./#:- characters."
+  }
+}

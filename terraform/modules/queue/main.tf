@@ -1,0 +1,89 @@
+# The queue, its DLQ, and who may use them.
+#
+# The provider waits about 25 s for SQS to agree on each change of attributes. The two queues are therefore created
+# side by side, and what ties them together side by side after them: two waits, not three.
+
+resource "aws_sqs_queue" "this" {
+  name                       = var.name
+  visibility_timeout_seconds = var.visibility_timeout_seconds
+  message_retention_seconds  = var.message_retention_seconds
+  sqs_managed_sse_enabled    = var.kms_key_arn == null ? true : null
+  kms_master_key_id          = var.kms_key_arn
+}
+
+resource "aws_sqs_queue" "dead_letter" {
+  name                      = var.dead_letter_name
+  message_retention_seconds = var.dead_letter_retention_seconds
+  sqs_managed_sse_enabled   = var.kms_key_arn == null ? true : null
+  kms_master_key_id         = var.kms_key_arn
+
+  lifecycle {
+    precondition {
+      condition     = var.dead_letter_retention_seconds > var.message_retention_seconds
+      error_message = "dead_letter_retention_seconds must exceed message_retention_seconds: a message keeps its first send time when it moves to the DLQ, so it could expire there before anyone has seen it."
+    }
+  }
+}
+
+resource "aws_sqs_queue_redrive_policy" "this" {
+  queue_url = aws_sqs_queue.this.url
+  redrive_policy = jsonencode({
+    deadLetterTargetArn = aws_sqs_queue.dead_letter.arn
+    maxReceiveCount     = var.max_receive_count
+  })
+}
+
+resource "aws_sqs_queue_redrive_allow_policy" "dead_letter" {
+  queue_url = aws_sqs_queue.dead_letter.url
+  redrive_allow_policy = jsonencode({
+    redrivePermission = "byQueue"
+    sourceQueueArns   = [aws_sqs_queue.this.arn]
+  })
+}
+
+locals {
+  deny_plain_http = {
+    Sid       = "DenyPlainHttp"
+    Effect    = "Deny"
+    Principal = "*"
+    Action    = "sqs:*"
+    Condition = { Bool = { "aws:SecureTransport" = "false" } }
+  }
+
+  producer_statements = [
+    for name, producer in var.producers : merge(
+      {
+        Sid    = name
+        Effect = "Allow"
+        Principal = merge(
+          length(producer.principals) == 0 ? {} : { AWS = sort(producer.principals) },
+          length(producer.services) == 0 ? {} : { Service = sort(producer.services) },
+        )
+        Action   = "sqs:SendMessage"
+        Resource = aws_sqs_queue.this.arn
+      },
+      length(producer.source_arns) == 0 && producer.source_account == null ? {} : {
+        Condition = merge(
+          length(producer.source_arns) == 0 ? {} : { ArnLike = { "aws:SourceArn" = sort(producer.source_arns) } },
+          producer.source_account == null ? {} : { StringEquals = { "aws:SourceAccount" = producer.source_account } },
+        )
+      },
+    )
+  ]
+}
+
+resource "aws_sqs_queue_policy" "this" {
+  queue_url = aws_sqs_queue.this.url
+  policy = jsonencode({
+    Version   = "2012-10-17"
+    Statement = concat([merge(local.deny_plain_http, { Resource = aws_sqs_queue.this.arn })], local.producer_statements)
+  })
+}
+
+resource "aws_sqs_queue_policy" "dead_letter" {
+  queue_url = aws_sqs_queue.dead_letter.url
+  policy = jsonencode({
+    Version   = "2012-10-17"
+    Statement = [merge(local.deny_plain_http, { Resource = aws_sqs_queue.dead_letter.arn })]
+  })
+}

@@ -1,0 +1,186 @@
+mock_provider "aws" {
+  mock_resource "aws_sqs_queue" {
+    defaults = {
+      arn = "arn:aws:sqs:eu-central-1:111122223333:queue"
+      url = "https://sqs.eu-central-1.amazonaws.com/111122223333/queue"
+    }
+  }
+}
+
+variables {
+  name             = "queue"
+  dead_letter_name = "dlq"
+}
+
+run "a_failed_message_comes_three_times_and_then_stays_in_the_dlq_for_two_weeks" {
+  assert {
+    condition     = jsondecode(aws_sqs_queue_redrive_policy.this.redrive_policy) == { deadLetterTargetArn = aws_sqs_queue.dead_letter.arn, maxReceiveCount = 3 }
+    error_message = "Without this redrive policy a poison message would come back until it expires."
+  }
+  assert {
+    condition     = aws_sqs_queue_redrive_policy.this.queue_url == aws_sqs_queue.this.url
+    error_message = "The redrive policy belongs on the queue, not on the DLQ."
+  }
+  assert {
+    condition     = aws_sqs_queue.dead_letter.message_retention_seconds == 1209600
+    error_message = "The DLQ must keep messages as long as SQS can, so that someone finds them."
+  }
+  assert {
+    condition     = aws_sqs_queue.this.visibility_timeout_seconds == 360
+    error_message = "The design's visibility timeout is 360 s."
+  }
+}
+
+run "only_the_queue_may_use_the_dlq" {
+  assert {
+    condition     = jsondecode(aws_sqs_queue_redrive_allow_policy.dead_letter.redrive_allow_policy) == { redrivePermission = "byQueue", sourceQueueArns = [aws_sqs_queue.this.arn] }
+    error_message = "Any other queue could fill the DLQ and set off its alarm."
+  }
+}
+
+run "both_queues_refuse_plain_http" {
+  assert {
+    condition     = alltrue([for policy in [aws_sqs_queue_policy.this.policy, aws_sqs_queue_policy.dead_letter.policy] : length([for statement in jsondecode(policy).Statement : statement if statement.Effect == "Deny" && statement.Action == "sqs:*" && statement.Condition.Bool["aws:SecureTransport"] == "false"]) == 1])
+    error_message = "Context Objects hold phone numbers and names: they travel by TLS or not at all."
+  }
+}
+
+run "nobody_is_let_in_by_default" {
+  assert {
+    condition     = [for statement in jsondecode(aws_sqs_queue_policy.this.policy).Statement : statement.Sid if statement.Effect == "Allow"] == []
+    error_message = "Who may send is the account's IAM and what the caller lists, nobody else."
+  }
+}
+
+run "a_producer_may_send_and_nothing_else" {
+  variables {
+    producers = {
+      Router = { principals = ["arn:aws:iam::444455556666:role/router"] }
+      Rules  = { services = ["events.amazonaws.com"], source_arns = ["arn:aws:events:eu-central-1:111122223333:rule/open"], source_account = "111122223333" }
+    }
+  }
+  assert {
+    condition = { for statement in jsondecode(aws_sqs_queue_policy.this.policy).Statement : statement.Sid => statement if statement.Effect == "Allow" } == {
+      Router = {
+        Sid       = "Router"
+        Effect    = "Allow"
+        Principal = { AWS = ["arn:aws:iam::444455556666:role/router"] }
+        Action    = "sqs:SendMessage"
+        Resource  = aws_sqs_queue.this.arn
+      }
+      Rules = {
+        Sid       = "Rules"
+        Effect    = "Allow"
+        Principal = { Service = ["events.amazonaws.com"] }
+        Action    = "sqs:SendMessage"
+        Resource  = aws_sqs_queue.this.arn
+        Condition = {
+          ArnLike      = { "aws:SourceArn" = ["arn:aws:events:eu-central-1:111122223333:rule/open"] }
+          StringEquals = { "aws:SourceAccount" = "111122223333" }
+        }
+      }
+    }
+    error_message = "A producer gets sqs:SendMessage on the queue, a service only for the sources named."
+  }
+}
+
+run "queues_are_encrypted_without_a_key_of_ours" {
+  assert {
+    condition     = aws_sqs_queue.this.sqs_managed_sse_enabled && aws_sqs_queue.dead_letter.sqs_managed_sse_enabled
+    error_message = "Encryption must not depend on a customer managed key."
+  }
+}
+
+run "a_key_of_ours_encrypts_both_queues" {
+  variables {
+    kms_key_arn = "arn:aws:kms:eu-central-1:111122223333:key/k"
+  }
+  assert {
+    condition     = aws_sqs_queue.this.kms_master_key_id == var.kms_key_arn && aws_sqs_queue.dead_letter.kms_master_key_id == var.kms_key_arn
+    error_message = "A DLQ with another key would leave the given-up messages outside the key's policy."
+  }
+}
+
+run "the_dlq_outlives_the_queue" {
+  command = plan
+  variables {
+    message_retention_seconds     = 1209600
+    dead_letter_retention_seconds = 1209600
+  }
+  expect_failures = [aws_sqs_queue.dead_letter]
+}
+
+run "values_below_their_range_are_refused" {
+  command = plan
+  variables {
+    name                          = ""
+    dead_letter_name              = ""
+    visibility_timeout_seconds    = 3
+    message_retention_seconds     = 59
+    dead_letter_retention_seconds = 59
+    max_receive_count             = 0
+  }
+  expect_failures = [var.name, var.dead_letter_name, var.visibility_timeout_seconds, var.message_retention_seconds, var.dead_letter_retention_seconds, var.max_receive_count]
+}
+
+run "values_above_their_range_are_refused" {
+  command = plan
+  variables {
+    name                          = "queue.fifo"
+    dead_letter_name              = "dlq.fifo"
+    visibility_timeout_seconds    = 43201
+    message_retention_seconds     = 1209601
+    dead_letter_retention_seconds = 1209601
+    max_receive_count             = 1001
+  }
+  expect_failures = [var.name, var.dead_letter_name, var.visibility_timeout_seconds, var.message_retention_seconds, var.dead_letter_retention_seconds, var.max_receive_count]
+}
+
+run "fractions_are_refused" {
+  command = plan
+  variables {
+    visibility_timeout_seconds    = 4.5
+    message_retention_seconds     = 60.5
+    dead_letter_retention_seconds = 1000.5
+    max_receive_count             = 1.5
+  }
+  expect_failures = [var.visibility_timeout_seconds, var.message_retention_seconds, var.dead_letter_retention_seconds, var.max_receive_count]
+}
+
+run "a_producer_cannot_be_everybody" {
+  command = plan
+  variables {
+    producers = { Anyone = { principals = ["*"] } }
+  }
+  expect_failures = [var.producers]
+}
+
+run "a_service_without_a_source_is_refused" {
+  command = plan
+  variables {
+    producers = { Rules = { services = ["events.amazonaws.com"] } }
+  }
+  expect_failures = [var.producers]
+}
+
+run "a_producer_without_a_principal_is_refused" {
+  command = plan
+  variables {
+    producers = { Nobody = {} }
+  }
+  expect_failures = [var.producers]
+}
+
+run "a_producer_needs_a_name_that_is_a_sid" {
+  command = plan
+  variables {
+    producers = { "the-router" = { principals = ["444455556666"] } }
+  }
+  expect_failures = [var.producers]
+}
+
+run "the_example_works" {
+  module {
+    source = "./examples/basic"
+  }
+}

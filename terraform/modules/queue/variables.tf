@@ -1,0 +1,111 @@
+variable "name" {
+  description = "Name of the queue that the Channel Router sends Context Objects to."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9_-]{1,80}$", var.name))
+    error_message = "name takes 1 to 80 letters, digits, hyphens and underscores; the queue is a standard one, so no .fifo."
+  }
+}
+
+variable "dead_letter_name" {
+  description = "Name of the queue that keeps messages the function could not finish."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9_-]{1,80}$", var.dead_letter_name))
+    error_message = "dead_letter_name takes 1 to 80 letters, digits, hyphens and underscores."
+  }
+}
+
+variable "visibility_timeout_seconds" {
+  description = "How long a received message stays hidden, in seconds (4 to 43200). The function's heartbeat extends it by the same time again."
+  type        = number
+  default     = 360
+  nullable    = false
+
+  validation {
+    condition     = var.visibility_timeout_seconds == floor(var.visibility_timeout_seconds) && var.visibility_timeout_seconds >= 4 && var.visibility_timeout_seconds <= 43200
+    error_message = "visibility_timeout_seconds must be a whole number from 4 to 43200 (12 hours)."
+  }
+}
+
+variable "message_retention_seconds" {
+  description = "How long an unprocessed message is kept, in seconds (60 to 1209600). Default: 4 days."
+  type        = number
+  default     = 345600
+  nullable    = false
+
+  validation {
+    condition     = var.message_retention_seconds == floor(var.message_retention_seconds) && var.message_retention_seconds >= 60 && var.message_retention_seconds <= 1209600
+    error_message = "message_retention_seconds must be a whole number from 60 to 1209600 (14 days)."
+  }
+}
+
+variable "dead_letter_retention_seconds" {
+  description = "How long the DLQ keeps a message, in seconds (60 to 1209600), counted from its first send. Must exceed message_retention_seconds. Default: 14 days, the longest SQS allows."
+  type        = number
+  default     = 1209600
+  nullable    = false
+
+  validation {
+    condition     = var.dead_letter_retention_seconds == floor(var.dead_letter_retention_seconds) && var.dead_letter_retention_seconds >= 60 && var.dead_letter_retention_seconds <= 1209600
+    error_message = "dead_letter_retention_seconds must be a whole number from 60 to 1209600 (14 days)."
+  }
+}
+
+variable "max_receive_count" {
+  description = "How often a message is delivered before SQS moves it to the DLQ (1 to 1000)."
+  type        = number
+  default     = 3
+  nullable    = false
+
+  validation {
+    condition     = var.max_receive_count == floor(var.max_receive_count) && var.max_receive_count >= 1 && var.max_receive_count <= 1000
+    error_message = "max_receive_count must be a whole number from 1 to 1000."
+  }
+}
+
+variable "producers" {
+  description = <<-EOT
+    Who may send to the queue, by a name that becomes the statement's sid. Roles of this account with an IAM policy of
+    their own need no entry. `principals` are ARNs or account ids, `services` are service principals such as
+    `events.amazonaws.com`; a service needs `source_arns` or `source_account`, so that nobody else's resource can use it.
+  EOT
+  type = map(object({
+    principals     = optional(set(string), [])
+    services       = optional(set(string), [])
+    source_arns    = optional(set(string), [])
+    source_account = optional(string)
+  }))
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = alltrue([for name in keys(var.producers) : can(regex("^[A-Za-z0-9]+$", name))])
+    error_message = "A producer's name becomes a policy sid: letters and digits only."
+  }
+
+  validation {
+    condition     = alltrue([for producer in var.producers : length(producer.principals) + length(producer.services) > 0])
+    error_message = "A producer needs principals or services."
+  }
+
+  validation {
+    condition     = alltrue([for producer in var.producers : alltrue([for principal in producer.principals : can(regex("^(arn:aws[a-z-]*:(iam|sts)::[0-9]{12}:.+|[0-9]{12})$", principal))])])
+    error_message = "principals are IAM ARNs or 12-digit account ids; \"*\" would let anyone send."
+  }
+
+  validation {
+    condition     = alltrue([for producer in var.producers : length(producer.services) == 0 || length(producer.source_arns) > 0 || producer.source_account != null])
+    error_message = "A service producer needs source_arns or source_account: without them the service could be made to send on behalf of any account (confused deputy)."
+  }
+}
+
+variable "kms_key_arn" {
+  description = "ARN of the KMS key that encrypts both queues. Null: SQS's own key (SSE-SQS), which is free."
+  type        = string
+  default     = null
+}

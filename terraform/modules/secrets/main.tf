@@ -1,0 +1,27 @@
+# The containers of the secrets. Their values come later, from the command line or by the write-only way at the end.
+
+locals {
+  twilio_names = flatten([
+    for company, projects in var.companies : [for project in projects : "whatsapp-credentials/${company}/${project}/twilio"]
+  ])
+  openai_names = [for name in var.openai_keys : "openai-api-key/${name}"]
+  names        = concat(local.twilio_names, local.openai_names)
+}
+
+resource "aws_secretsmanager_secret" "this" {
+  #checkov:skip=CKV2_AWS_57:Twilio and OpenAI issue these keys, and neither lets AWS rotate them. A rotated key is stored as a new version; the function fetches it after the first 401.
+  for_each = toset(local.names)
+
+  name                    = each.key
+  description             = startswith(each.key, "openai") ? "OpenAI API key: {\"ai_api_key\"}" : "Twilio account: {\"twilio_account_sid\", \"twilio_auth_token\", optional \"twilio_template_sid\", \"twilio_messaging_service_sid\"}"
+  recovery_window_in_days = var.recovery_window_days
+  kms_key_id              = var.kms_key_arn
+}
+
+resource "aws_secretsmanager_secret_version" "this" {
+  for_each = var.value_versions
+
+  secret_id                = aws_secretsmanager_secret.this[each.key].id
+  secret_string_wo         = var.values[each.key]
+  secret_string_wo_version = each.value
+}

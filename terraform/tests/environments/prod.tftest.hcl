@@ -1,0 +1,25 @@
+# terraform test -test-directory=tests/environments -filter=tests/environments/prod.tftest.hcl -var-file=environments/prod.tfvars
+
+mock_provider "aws" {
+  source = "./tests/mocks"
+}
+
+variables {
+  package_path  = "main.tf"
+  secret_values = {}
+}
+
+run "prod_is_guarded" {
+  assert {
+    condition     = var.environment == "prod" && output.deletion_protection
+    error_message = "Production must not be destroyed by accident."
+  }
+  assert {
+    condition     = coalesce(var.secret_recovery_days, 30) >= 7
+    error_message = "A deleted secret of production must be restorable."
+  }
+  assert {
+    condition     = output.kms_key_arn != null
+    error_message = "Production is encrypted with a key of its account."
+  }
+}

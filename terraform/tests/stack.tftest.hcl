@@ -1,0 +1,128 @@
+# The whole stack. Each module's own tests are in modules/<name>/tests.
+
+mock_provider "aws" {
+  source = "./tests/mocks"
+}
+
+variables {
+  environment   = "dev"
+  package_path  = "main.tf" # any file: nothing is uploaded
+  secret_values = {}
+}
+
+run "names_in_dev_are_the_designs" {
+  assert {
+    condition = join("\n", [
+      local.names.queue, local.names.dead_letter_queue, output.function_name, output.table_name, local.names.role,
+      output.log_group_name, output.metrics_namespace, local.names.topic,
+      ]) == join("\n", [
+      "ai-multi-comms-whatsapp-queue-dev", "ai-multi-comms-whatsapp-dlq-dev", "whatsapp-channel-processor-dev", "conversations-dev",
+      "ai-multi-comms-whatsapp-processor-dev-role", "/aws/lambda/whatsapp-channel-processor-dev", "AIComms/WhatsAppProcessor/Dev", "ai-comms-critical-alerts-dev",
+    ])
+    error_message = "Producers, operators and dashboards know the stack by these names."
+  }
+  assert {
+    condition     = contains(output.alarm_names, "WhatsAppProcessorFinalDbUpdateFailureAlarm-Dev")
+    error_message = "The critical alarm's name is the design's."
+  }
+  assert {
+    condition     = output.secret_names == tolist(["openai-api-key/whatsapp"])
+    error_message = "The OpenAI secret's name is the design's."
+  }
+}
+
+run "names_of_another_environment_differ_in_it_alone" {
+  variables {
+    environment = "staging"
+  }
+  assert {
+    condition     = alltrue([for name in values(local.names) : strcontains(lower(name), "staging") && !strcontains(lower(name), "dev")])
+    error_message = "Two environments in one account must not meet."
+  }
+  assert {
+    condition     = contains(output.alarm_names, "WhatsAppProcessorFinalDbUpdateFailureAlarm-Staging") && output.metrics_namespace == "AIComms/WhatsAppProcessor/Staging"
+    error_message = "Alarms and metrics carry the environment with a capital."
+  }
+}
+
+run "dev_names_its_table_by_the_dev_variable" {
+  assert {
+    condition     = output.function_environment["CONVERSATIONS_TABLE_NAME_DEV"] == "conversations-dev" && !contains(keys(output.function_environment), "CONVERSATIONS_TABLE_NAME")
+    error_message = "In dev the table's name is in CONVERSATIONS_TABLE_NAME_DEV."
+  }
+}
+
+run "other_environments_name_their_table_by_the_plain_variable" {
+  variables {
+    environment = "prod"
+  }
+  assert {
+    condition     = output.function_environment["CONVERSATIONS_TABLE_NAME"] == "conversations-prod" && !contains(keys(output.function_environment), "CONVERSATIONS_TABLE_NAME_DEV")
+    error_message = "Elsewhere it is in CONVERSATIONS_TABLE_NAME."
+  }
+}
+
+run "the_function_learns_the_queues_numbers_from_the_queue" {
+  variables {
+    queue = { visibility_timeout_seconds = 400, max_receive_count = 5 }
+  }
+  assert {
+    condition     = output.function_environment["VISIBILITY_TIMEOUT_SECONDS"] == "400" && output.function_environment["MAX_RECEIVE_COUNT"] == "5"
+    error_message = "A heartbeat that assumes another visibility timeout loses its messages."
+  }
+}
+
+run "tags_name_project_environment_and_owner" {
+  variables {
+    tags = { CostCenter = "42", Environment = "forged" }
+  }
+  assert {
+    condition     = local.tags == merge({ CostCenter = "42" }, { Project = "whatsapp-channel-processor", Environment = "dev", ManagedBy = "terraform" })
+    error_message = "Own tags are added, the three that find a stack cannot be changed."
+  }
+}
+
+run "everything_is_protected_by_default" {
+  assert {
+    condition     = output.deletion_protection && output.kms_key_arn == "arn:aws:kms:eu-central-1:111122223333:key/k"
+    error_message = "Who says nothing gets a protected, encrypted stack."
+  }
+  assert {
+    condition     = strcontains(output.role_policy, "DecryptWithKey")
+    error_message = "With the key comes the function's right to use it."
+  }
+}
+
+run "the_key_can_be_left_out" {
+  variables {
+    customer_managed_key = false
+  }
+  assert {
+    condition     = output.kms_key_arn == null && length(module.encryption) == 0 && !strcontains(output.role_policy, "kms:")
+    error_message = "No key, no grants."
+  }
+}
+
+run "an_environment_name_is_part_of_names" {
+  command = plan
+  variables {
+    environment = "My-Env"
+  }
+  expect_failures = [var.environment]
+}
+
+run "an_environment_name_fits_into_the_longest_name" {
+  command = plan
+  variables {
+    environment = "abcdefghijklmnopq"
+  }
+  expect_failures = [var.environment]
+}
+
+run "a_region_looks_like_one" {
+  command = plan
+  variables {
+    aws_region = "Frankfurt"
+  }
+  expect_failures = [var.aws_region]
+}

@@ -1,0 +1,197 @@
+# Every value has a default but the environment. Objects group what belongs together; an attribute left out or null takes
+# the default of the module it goes to, which also checks it: modules/<name>/variables.tf says units and ranges.
+
+variable "environment" {
+  description = "Name of the environment: 2 to 16 lower-case letters and digits, a letter first. Part of every name; `dev` and `prod` have tfvars."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9]{1,15}$", var.environment))
+    error_message = "environment takes 2 to 16 lower-case letters and digits and starts with a letter."
+  }
+
+  validation {
+    condition     = contains(["default", var.environment], terraform.workspace)
+    error_message = "The selected workspace belongs to another environment: select the workspace named like the environment, or \"default\"."
+  }
+}
+
+variable "aws_region" {
+  description = "Region to deploy to. Null: the one in AWS_REGION or the AWS profile."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.aws_region == null ? true : can(regex("^[a-z]{2}(-[a-z]+)+-[0-9]$", var.aws_region))
+    error_message = "aws_region must look like eu-central-1, or be null."
+  }
+}
+
+variable "tags" {
+  description = "Tags for every resource, besides Project, Environment and ManagedBy."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+}
+
+# Protection
+
+variable "deletion_protection" {
+  description = "Whether the table refuses to be deleted, and `make destroy` refuses to start. Default: true."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
+variable "customer_managed_key" {
+  description = "Whether one KMS key of this account ($1 a month) encrypts queue, table, secrets, topic, log and the function's environment. False: the services' own keys. Default: true."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
+# Queue and table
+
+variable "queue" {
+  description = "The queue and its DLQ, and who outside this account's IAM may send (modules/queue). Its visibility timeout is also how far each heartbeat reaches."
+  type = object({
+    visibility_timeout_seconds    = optional(number) # 360
+    message_retention_seconds     = optional(number) # 4 days
+    dead_letter_retention_seconds = optional(number) # 14 days
+    max_receive_count             = optional(number) # 3
+    producers = optional(map(object({
+      principals     = optional(set(string), [])
+      services       = optional(set(string), [])
+      source_arns    = optional(set(string), [])
+      source_account = optional(string)
+    })), {})
+  })
+  default  = {}
+  nullable = false
+}
+
+# Secrets
+
+variable "companies" {
+  description = "Company id to the ids of its projects; each project gets an empty secret whatsapp-credentials/<company>/<project>/twilio (modules/secrets)."
+  type        = map(set(string))
+  default     = {}
+  nullable    = false
+}
+
+variable "openai_keys" {
+  description = "Names below openai-api-key/ of the empty OpenAI secrets to create. Secret names carry no environment: where two share an account, one creates the secret and the other says []. Default: whatsapp."
+  type        = set(string)
+  default     = ["whatsapp"]
+  nullable    = false
+}
+
+variable "secret_recovery_days" {
+  description = "Days a deleted secret can be restored (7 to 30), during which its name stays taken; 0 deletes at once. Default: 30."
+  type        = number
+  default     = null
+}
+
+variable "secret_value_versions" {
+  description = "Secret name to a number that you raise to store a new value from secret_values. Empty: values are stored with the AWS command line (docs/deploying.md)."
+  type        = map(number)
+  default     = {}
+  nullable    = false
+}
+
+variable "secret_values" {
+  description = "Secret name to its JSON. Write-only: pass it by TF_VAR_secret_values; neither plan nor state ever holds it."
+  type        = map(string)
+  default     = {}
+  ephemeral   = true
+  sensitive   = true
+  nullable    = false
+}
+
+# Function
+
+variable "package_path" {
+  description = "Path of the deployment package, from this folder. Default: where `make package` puts it."
+  type        = string
+  default     = "../dist/whatsapp_processor_deployment_package.zip"
+  nullable    = false
+}
+
+variable "release" {
+  description = "Release of the code, on every log line. `make deploy` sets it to what `git describe` says."
+  type        = string
+  default     = null
+}
+
+variable "function" {
+  description = "The Lambda function (modules/processor)."
+  type = object({
+    runtime                 = optional(string) # python3.13
+    architecture            = optional(string) # arm64
+    memory_mb               = optional(number) # 1024
+    timeout_seconds         = optional(number) # 300
+    reserved_concurrency    = optional(number) # none
+    alias_name              = optional(string) # none: the queue invokes $LATEST
+    snap_start              = optional(bool)   # false; needs alias_name
+    tracing                 = optional(bool)   # false
+    code_signing_config_arn = optional(string) # none
+    log_retention_days      = optional(number) # 365
+  })
+  default  = {}
+  nullable = false
+}
+
+variable "function_settings" {
+  description = "The function's own settings, each the environment variable of the same name in capitals (modules/processor)."
+  type = object({
+    log_level                  = optional(string)
+    heartbeat_interval_seconds = optional(number)
+    max_concurrent_messages    = optional(number)
+    safety_margin_seconds      = optional(number)
+    secrets_cache_seconds      = optional(number)
+    openai_api                 = optional(string)
+    openai_background          = optional(bool)
+    openai_model               = optional(string)
+    openai_base_url            = optional(string)
+    twilio_api_base_url        = optional(string)
+    twilio_status_callback_url = optional(string)
+    twilio_timeout_seconds     = optional(number)
+    twilio_list_lag_seconds    = optional(number)
+    reconcile_after_seconds    = optional(number)
+    max_message_parts          = optional(number)
+  })
+  default  = {}
+  nullable = false
+}
+
+variable "event_source" {
+  description = "How the queue feeds the function (modules/processor)."
+  type = object({
+    batch_size              = optional(number, 10)
+    batching_window_seconds = optional(number, 0)
+    maximum_concurrency     = optional(number, 10)
+  })
+  default  = {}
+  nullable = false
+}
+
+# Alarms
+
+variable "alerting" {
+  description = "Who is told, and when (modules/alerting)."
+  type = object({
+    emails                         = optional(set(string)) # nobody
+    paging_action_arns             = optional(set(string)) # none
+    oldest_message_age_seconds     = optional(number)      # 900
+    failed_events_per_five_minutes = optional(number)      # 25
+    no_messages_sent_minutes       = optional(number)      # no such alarm
+    saved_queries                  = optional(bool)        # true
+    token_prices_usd_per_million = optional(object({       # gpt-6-luna
+      input  = optional(number, 0.10)
+      output = optional(number, 0.50)
+    }))
+  })
+  default  = {}
+  nullable = false
+}

@@ -1,0 +1,1 @@
+"""Terraform, run the same way by people, tests and the demo."""
