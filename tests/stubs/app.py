@@ -10,7 +10,7 @@ from tests.stubs.faults import NO_FAULT, Action
 from tests.stubs.journal import Ending, Exchange, Journal
 from tests.stubs.keys import Keys, basic_credentials, bearer_key
 from tests.stubs.openai_api import OpenAIApi
-from tests.stubs.routes import Call, find_call
+from tests.stubs.routes import Call, Vendor, find_call
 from tests.stubs.script import Script
 from tests.stubs.settings import Settings
 from tests.stubs.twilio_api import TwilioApi
@@ -20,6 +20,13 @@ JOURNAL_LIMIT = 50_000
 
 Pause = Callable[[float], None]
 """Waits for some seconds; given by the transport, so that tests need not wait."""
+
+
+_HEADERS: dict[Vendor, Callable[[], dict[str, str]]] = {
+    "openai": payloads.openai_headers,
+    "twilio": payloads.twilio_headers,
+    "unknown": dict,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +63,7 @@ class StubApp:
             request, call.operation, text, time=self._clock(), authorized=refusal is None, secret=secret
         )
         if refusal is not None:
-            return self._deliver(exchange, refusal, NO_FAULT, secret)
+            return self._deliver(exchange, call, refusal, NO_FAULT, secret)
 
         action = self.actions.take(call.operation, text) or self.chaos.take(call.operation, text) or NO_FAULT
         exchange.fault = None if action is NO_FAULT else action.name
@@ -70,7 +77,7 @@ class StubApp:
             reply = _scripted(action, call)
             exchange.scripted = action.body is not None or action.raw is not None
         pause(action.delay_seconds)
-        return self._deliver(exchange, None if action.drop else reply, action, secret)
+        return self._deliver(exchange, call, None if action.drop else reply, action, secret)
 
     def close(self, delivery: Delivery, ending: Ending) -> None:
         """Record how the connection ended."""
@@ -113,9 +120,11 @@ class StubApp:
         vendor = self.openai if call.vendor == "openai" else self.twilio
         return vendor.handle(call, request, text)
 
-    def _deliver(self, exchange: Exchange, reply: Reply | None, action: Action, secret: str | None) -> Delivery:
+    def _deliver(
+        self, exchange: Exchange, call: Call, reply: Reply | None, action: Action, secret: str | None
+    ) -> Delivery:
         if reply is not None:
-            reply = replace(reply, delay_seconds=0.0)
+            reply = replace(reply, headers={**_HEADERS[call.vendor](), **reply.headers}, delay_seconds=0.0)
             self.journal.record_answer(exchange, reply, secret)
         return Delivery(exchange, reply, action.stall_seconds)
 

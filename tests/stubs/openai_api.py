@@ -1,9 +1,7 @@
 """OpenAI's API: Responses, Conversations and Assistants v2, behind one lock. Time comes from the given clock."""
 
-import secrets
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
 from tests.stubs import payloads
@@ -45,11 +43,9 @@ class OpenAIApi:
         """Answer an authorized request; `text` is what scripted outcomes are matched with."""
         try:
             with self._lock:
-                reply = self._areas[call.operation.split(".")[1]](call, request, text)
+                return self._areas[call.operation.split(".")[1]](call, request, text)
         except OpenAIRefusal as refusal:
-            reply = refusal.reply()
-        headers = {"openai-version": "2020-10-01", "x-request-id": f"req_{secrets.token_hex(16)}"}
-        return replace(reply, headers={**reply.headers, **headers})
+            return refusal.reply()
 
     def related_text(self, call: Call, request: Request) -> str:
         """Return what was said in the response, conversation or thread that a request names."""

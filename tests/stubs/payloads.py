@@ -283,6 +283,11 @@ def run_usage(tokens_in: int, tokens_out: int) -> JsonObject:
     }
 
 
+def openai_headers() -> dict[str, str]:
+    """Return the headers of every answer."""
+    return {"openai-version": "2020-10-01", "x-request-id": f"req_{secrets.token_hex(16)}"}
+
+
 # --- OpenAI: errors ---
 
 
@@ -372,6 +377,11 @@ def twilio_message(
         "to": to,
         "uri": f"{uri}.json",
     }
+
+
+def twilio_headers() -> dict[str, str]:
+    """Return the headers of every answer."""
+    return {"twilio-concurrent-requests": "1", "twilio-request-id": f"RQ{secrets.token_hex(16)}"}
 
 
 def twilio_page(

@@ -1,6 +1,5 @@
 """Twilio's Messages API: create, list, fetch. Knows no sockets; time comes from the clock it is given."""
 
-import secrets
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -51,13 +50,10 @@ class TwilioApi:
         }
         try:
             with self._lock:
-                reply = handlers.get(call.operation, lambda: _not_found(request))()
+                return handlers.get(call.operation, lambda: _not_found(request))()
         except TwilioRefusal as refusal:
-            reply = Reply.of_json(
-                payloads.twilio_error(refusal.status, refusal.code, refusal.message), status=refusal.status
-            )
-        headers = {"twilio-concurrent-requests": "1", "twilio-request-id": f"RQ{secrets.token_hex(16)}"}
-        return replace(reply, headers={**reply.headers, **headers})
+            body = payloads.twilio_error(refusal.status, refusal.code, refusal.message)
+            return Reply.of_json(body, status=refusal.status)
 
     def related_text(self, call: Call) -> str:
         """Return what is known of the message that a request names by its SID."""
