@@ -1,5 +1,7 @@
 """Retry-After: the wait that a vendor asks for in an answer's headers."""
 
+import math
+
 MAX_SECONDS = 86_400.0
 
 
@@ -9,6 +11,6 @@ def retry_after_seconds(header: str | None) -> float | None:
         seconds = float(header or "")
     except ValueError:
         return None
-    if seconds != seconds:  # noqa: PLR0124 - only NaN differs from itself
+    if not math.isfinite(seconds):
         return None
     return min(max(seconds, 0.0), MAX_SECONDS)
