@@ -1,10 +1,11 @@
 """Context Object: what the Channel Router puts on the queue, as the model that validates it."""
 
 import json
+import re
 from datetime import datetime
 from typing import Annotated, Any, Never
 
-from pydantic import AfterValidator, AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
 from utils.assistant_definition import AssistantDefinition, AssistantId
@@ -14,10 +15,17 @@ def _fail(reason: str) -> Never:
     raise PydanticCustomError("context", reason)
 
 
+DATE_AND_TIME = (
+    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.,][0-9]+)?)?(Z|[+-][0-9]{2}(:?[0-9]{2})?)?$"
+)
+
+
 def _iso_8601(value: str) -> str:
     try:
-        datetime.fromisoformat(value)
+        readable = re.fullmatch(DATE_AND_TIME, value) and datetime.fromisoformat(value)
     except ValueError:
+        readable = None
+    if not readable:
         _fail("must be an ISO 8601 date and time")
     return value
 
@@ -50,10 +58,6 @@ def _object_or_text(value: object) -> object:
     if value is not None and not isinstance(value, (dict, str)):
         _fail("must be an object or a text")
     return value
-
-
-def _none_if_empty(value: object) -> object:
-    return None if value == "" else value
 
 
 E164 = Annotated[str, StringConstraints(pattern=r"^\+[1-9][0-9]{6,14}$")]
@@ -93,7 +97,7 @@ class RequestData(Section):
     request_id: Id
     channel_method: Annotated[str, AfterValidator(_is_whatsapp), Field(json_schema_extra={"const": "whatsapp"})]
     initial_request_timestamp: Annotated[
-        str, AfterValidator(_iso_8601), Field(json_schema_extra={"format": "date-time"})
+        str, AfterValidator(_iso_8601), Field(json_schema_extra={"pattern": DATE_AND_TIME})
     ]
 
 
@@ -117,12 +121,19 @@ class ChannelConfig(Section):
     whatsapp: WhatsAppChannel
 
 
+def _either_name(schema: dict[str, Any]) -> None:
+    """Let the schema know the other name of `api_key_reference`, which counts only where the first is not given."""
+    other = "ai_api_key_reference"
+    schema["required"].remove("api_key_reference")
+    schema["properties"][other] = True
+    schema["anyOf"] = [
+        {"required": ["api_key_reference"]},
+        {"required": [other], "properties": {other: schema["properties"]["api_key_reference"]}},
+    ]
+
+
 class OpenAIChannelConfig(Section):
-    model_config = ConfigDict(
-        json_schema_extra={
-            "anyOf": [{"required": ["api_key_reference"]}, {"required": ["ai_api_key_reference"]}],
-        }
-    )
+    model_config = ConfigDict(json_schema_extra=_either_name)
 
     api_key_reference: KeyReference = Field(
         validation_alias=AliasChoices("api_key_reference", "ai_api_key_reference"),
@@ -157,7 +168,11 @@ class CompanyDataPayload(Section):
     allowed_channels: Annotated[
         list[ShortText] | None,
         AfterValidator(lambda channels: channels if channels is None else _includes_whatsapp(channels)),
-        Field(default=None, description="Where given, it must include whatsapp."),
+        Field(
+            default=None,
+            description="Where given, it must include whatsapp.",
+            json_schema_extra={"contains": {"const": "whatsapp"}},
+        ),
     ]
     company_rep: Annotated[
         Any,
@@ -175,8 +190,8 @@ class CompanyDataPayload(Section):
 class ConversationData(Section):
     conversation_id: Id
     thread_id: Annotated[
-        Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,128}$")] | None,
-        BeforeValidator(_none_if_empty),
+        Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{0,128}$")] | None,
+        AfterValidator(lambda thread_id: thread_id or None),
         Field(default=None, description="Thread or conversation at OpenAI to go on in; empty for a new one."),
     ]
 

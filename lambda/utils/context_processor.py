@@ -11,6 +11,9 @@ from utils.context_model import E164, ContextObject, Id, Section
 MAX_DEPTH = 64
 """Deepest nesting of a Context Object; real ones need less than ten levels."""
 
+MAX_FAULTS = 50
+"""Most faults that are listed of one message: a list of a million wrong entries must not fill the log."""
+
 MAX_RECORD_BYTES = 400 * 1024
 """Source: Amazon DynamoDB Developer Guide, "Quotas": item size, attribute names included."""
 
@@ -47,6 +50,8 @@ def parse_context(body: object) -> ContextObject:
     except ValidationError as exc:
         faults = [f"{_path(error['loc'])}: {_reason(error)}" for error in exc.errors(include_url=False)]
     faults.extend(_disagreements(data))
+    if len(faults) > MAX_FAULTS:
+        faults[MAX_FAULTS:] = [f"$: and {len(faults) - MAX_FAULTS} more"]
     if faults:
         raise InvalidContextError(faults, _readable_key(data))
     if _stored_bytes(context) > MAX_RECORD_BYTES - RESERVED_BYTES:
@@ -161,9 +166,20 @@ def _path(location: tuple[int | str, ...]) -> str:
     return ".".join(map(str, location)) or "$"
 
 
+_REASONS = {
+    "missing": "is missing",
+    "model_type": "must be an object",
+    "dict_type": "must be an object",
+    "list_type": "must be an array",
+    "string_type": "must be a text",
+    "bool_type": "must be true or false",
+    "int_type": "must be a whole number",
+}
+
+
 def _reason(error: Any) -> str:
-    if error["type"] == "missing":
-        return "is missing"
+    if error["type"] in _REASONS:
+        return _REASONS[error["type"]]
     if error["type"] == "string_pattern_mismatch":
         return f"must match {error['ctx']['pattern']}"
     message: str = error["msg"]
