@@ -4,12 +4,16 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Lock
+from typing import TYPE_CHECKING
 
 from openai import APIConnectionError, APIStatusError, APITimeoutError, OpenAI, OpenAIError
 
 from core.errors import CredentialsRejectedError, PermanentError, ProcessorError, TransientError
 from utils.redaction import Secret
 from utils.retry_after import retry_after_seconds
+
+if TYPE_CHECKING:
+    from httpx2 import Client
 
 DEFAULT_BASE_URL = "https://api.openai.com/v1"
 
@@ -40,8 +44,14 @@ _NAME = re.compile(r"[a-z0-9_]{1,64}")
 class OpenAIClients:
     """Clients of OpenAI, one per key, with the SDK's own retries off."""
 
-    def __init__(self, base_url: str | None) -> None:
+    def __init__(self, base_url: str | None, http_client: "Client | None" = None) -> None:
+        """Make clients on demand.
+
+        Args:
+            http_client: Carries the requests of all of them; the SDK's own where not given.
+        """
         self._base_url = base_url
+        self._http_client = http_client
         self._lock = Lock()
         self._clients: dict[Secret, OpenAI] = {}
 
@@ -51,7 +61,12 @@ class OpenAIClients:
             if client is None:
                 if len(self._clients) >= MAX_CLIENTS:
                     self._clients.pop(next(iter(self._clients)))
-                client = OpenAI(api_key=key.reveal(), base_url=self._base_url or DEFAULT_BASE_URL, max_retries=0)
+                client = OpenAI(
+                    api_key=key.reveal(),
+                    base_url=self._base_url or DEFAULT_BASE_URL,
+                    max_retries=0,
+                    http_client=self._http_client,
+                )
                 self._clients[key] = client
             return client
 
