@@ -1,0 +1,136 @@
+"""The stub vendors at the other end of the SDKs' transports, without a socket and without waiting."""
+
+from collections import deque
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urlencode, urlsplit
+
+import httpx2
+import pytest
+import urllib3
+from urllib3.exceptions import ProtocolError, ReadTimeoutError
+
+from tests.fakes.clock import FakeClock
+from tests.stubs.app import StubApp
+from tests.stubs.wire import Reply, Request
+
+
+class LateAnswer(Exception):  # noqa: N818 - an outcome, not an error of ours
+    """No answer within the caller's timeout."""
+
+
+class LostConnection(Exception):  # noqa: N818 - an outcome, not an error of ours
+    """The connection was reset instead of an answer."""
+
+
+class StubTransports:
+    """OpenAI and Twilio as stubs, reached by the real SDKs.
+
+    Attributes:
+        app: The stubs; script them by `app.actions`.
+        broken: What the next connections fail with, before the request reaches anybody.
+        requests: Everything that reached the stubs.
+        timeouts: The timeout that came with each request, in seconds.
+    """
+
+    def __init__(self, clock: FakeClock) -> None:
+        self._clock = clock
+        self.app = StubApp(lambda: clock.now().timestamp(), journal_limit=1000)
+        self.broken: deque[BaseException] = deque()
+        self.requests: list[Request] = []
+        self.timeouts: list[float] = []
+
+    def openai(self) -> httpx2.Client:
+        """Return an HTTP client whose requests end at the stub of OpenAI."""
+        return httpx2.Client(transport=httpx2.MockTransport(self._answer_openai))
+
+    def install_twilio(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Let the connections of Twilio's transport end at its stub."""
+        monkeypatch.setattr(urllib3, "PoolManager", lambda **options: StubPool(self.exchange, **options))
+
+    def exchange(self, request: Request, timeout_seconds: float) -> Reply:
+        """Take one request to its stub and back.
+
+        Raises:
+            LateAnswer: It took longer than `timeout_seconds`; that is the time that has passed.
+            LostConnection: There was no answer, or half of one.
+        """
+        if self.broken:
+            raise self.broken.popleft()
+        self.requests.append(request)
+        self.timeouts.append(timeout_seconds)
+        waited = 0.0
+
+        def pause(seconds: float) -> None:
+            nonlocal waited
+            waited += seconds
+
+        delivery = self.app.serve(request, pause)
+        waited += delivery.stall_seconds
+        self._clock.advance(min(waited, timeout_seconds))
+        if waited >= timeout_seconds:
+            raise LateAnswer
+        if delivery.reply is None or delivery.stall_seconds:
+            raise LostConnection
+        return delivery.reply
+
+    def _answer_openai(self, request: httpx2.Request) -> httpx2.Response:
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        asked = Request.parse(request.method, request.url.raw_path.decode(), headers, request.content)
+        try:
+            reply = self.exchange(asked, request.extensions["timeout"]["read"])
+        except LateAnswer as exc:
+            raise httpx2.ReadTimeout("timed out", request=request) from exc
+        except LostConnection as exc:
+            raise httpx2.RemoteProtocolError("Server disconnected", request=request) from exc
+        return httpx2.Response(reply.status, headers=dict(reply.headers), content=reply.body)
+
+
+class StubPool:
+    """Stands for `urllib3.PoolManager`, as far as Twilio's transport uses it."""
+
+    def __init__(self, exchange: Callable[[Request, float], Reply], **options: Any) -> None:
+        self._exchange = exchange
+        self.options = options
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Nothing is kept open."""
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        fields: dict[str, str] | None,
+        encode_multipart: bool,
+        headers: dict[str, str],
+        timeout: urllib3.Timeout,
+        retries: bool,
+        redirect: bool,
+    ) -> urllib3.HTTPResponse:
+        assert not encode_multipart
+        assert retries is False
+        assert redirect is False
+        parts = urlsplit(url)
+        encoded, body = urlencode(fields or {}), b""
+        if method == "GET":
+            target = f"{parts.path}?{'&'.join(part for part in (parts.query, encoded) if part)}"
+        else:
+            target, body = parts.path, encoded.encode()
+            headers = {**headers, "content-type": "application/x-www-form-urlencoded"}
+        lower = {name.lower(): value for name, value in headers.items()}
+        total = timeout.total
+        assert isinstance(total, int | float)
+        try:
+            reply = self._exchange(Request.parse(method, target, lower, body), float(total))
+        except LateAnswer as exc:
+            raise ReadTimeoutError(None, url, "Read timed out.") from exc  # type: ignore[arg-type]
+        except LostConnection as exc:
+            raise ProtocolError("Connection aborted.", ConnectionResetError(104, "Connection reset by peer")) from exc
+        return urllib3.HTTPResponse(body=reply.body, headers=reply.headers, status=reply.status)

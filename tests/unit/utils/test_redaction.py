@@ -1,0 +1,74 @@
+"""Redaction: what may be shown of a number, and values that never are."""
+
+import logging
+import traceback
+
+import pytest
+
+from utils.redaction import Secret, mask_phone, pseudonym
+
+
+@pytest.mark.parametrize(
+    ("number", "shown"),
+    [
+        pytest.param("+447700903814", "+44******3814", id="as in the design"),
+        pytest.param("+12025550123", "+12*****0123", id="US"),
+        pytest.param("+1234567", "+12*4567", id="shortest that E.164 allows"),
+        pytest.param("+123456", "*******", id="too short to keep anything"),
+        pytest.param("", "", id="nothing"),
+    ],
+)
+def test_a_number_is_masked(number: str, shown: str) -> None:
+    assert mask_phone(number) == shown
+
+
+def test_a_pseudonym_is_stable_and_shows_nothing() -> None:
+    name = pseudonym("acme", "+447700903814")
+
+    assert name == pseudonym("acme", "+447700903814")
+    assert len(name) == 64
+    assert "7700903814" not in name
+
+
+def test_pseudonyms_of_two_companies_differ() -> None:
+    assert pseudonym("acme", "+447700903814") != pseudonym("other", "+447700903814")
+
+
+def test_the_parts_of_a_pseudonym_are_told_apart() -> None:
+    assert pseudonym("ab", "c") != pseudonym("a", "bc")
+
+
+@pytest.mark.parametrize("show", [str, repr, "{}".format, "{!r}".format, "%s".__mod__])
+def test_a_secret_prints_as_stars(show: object) -> None:
+    assert show(Secret("sk-1234")) == "***"  # type: ignore[operator]
+
+
+def test_a_secret_in_a_container_prints_as_stars() -> None:
+    assert "sk-1234" not in f"{[Secret('sk-1234')]} { ({'key': Secret('sk-1234')}) }"
+
+
+def test_a_secret_is_not_in_a_log_line(caplog: pytest.LogCaptureFixture) -> None:
+    logging.getLogger("test").warning("key %s %r", Secret("sk-1234"), Secret("sk-1234"))
+
+    assert "sk-1234" not in caplog.text
+
+
+def test_a_secret_is_not_in_a_traceback() -> None:
+    text = "".join(traceback.format_exception(ValueError(Secret("sk-1234"))))
+
+    assert text == "ValueError: ***\n"
+
+
+def test_a_secret_has_no_attribute_dictionary_to_dump() -> None:
+    assert not hasattr(Secret("sk-1234"), "__dict__")
+
+
+def test_a_secret_is_revealed_to_the_one_who_asks() -> None:
+    assert Secret("sk-1234").reveal() == "sk-1234"
+
+
+def test_secrets_are_equal_by_value() -> None:
+    assert Secret("a") == Secret("a")
+    assert Secret("a") != Secret("b")
+    assert Secret("a") != "a"
+    assert len({Secret("a"), Secret("a")}) == 1
