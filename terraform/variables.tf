@@ -160,6 +160,7 @@ variable "function_settings" {
     twilio_list_lag_seconds    = optional(number)
     reconcile_after_seconds    = optional(number)
     max_message_parts          = optional(number)
+    record_retention_days      = optional(number)
   })
   default  = {}
   nullable = false

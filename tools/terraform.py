@@ -16,6 +16,8 @@ from tools.infrastructure.verify import check_files, run_tests
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Plan, deploy, destroy and test terraform/.")
 console = Console(highlight=False, soft_wrap=True)
+notices = Console(stderr=True, highlight=False, soft_wrap=True)
+"""Apart from what was asked for, so that `output` can be used in a script."""
 
 Environment = Annotated[str, typer.Option("--env", help="An environment: terraform/environments/<env>.tfvars.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Ask nothing; for pipelines.")]
@@ -122,7 +124,7 @@ def _initialised(env: str, *arguments: str, upgrade: bool = False) -> Terraform:
     stack = Terraform(ROOT_MODULE, environ)
     backend = ROOT_MODULE / "environments" / f"{env}.s3.tfbackend"
     mirror = stack.init(*([f"-backend-config={backend}"] if backend.is_file() else []), *arguments, upgrade=upgrade)
-    console.print(f"AWS provider from {mirror or 'the registry'}; workspace {env}", style="dim")
+    notices.print(f"AWS provider from {mirror or 'the registry'}; workspace {env}", style="dim")
     stack.read("workspace", "select", "-or-create=true", env)
     return stack
 
@@ -130,7 +132,7 @@ def _initialised(env: str, *arguments: str, upgrade: bool = False) -> Terraform:
 def _account(env: str) -> Account:
     pinned = re.search(r'^\s*aws_region\s*=\s*"([^"]+)"', _tfvars(env).read_text(encoding="utf-8"), re.MULTILINE)
     account = who_am_i(os.environ, pinned.group(1) if pinned else None)
-    console.print(f"{env} in {account}", style="bold")
+    notices.print(f"{env} in {account}", style="bold")
     return account
 
 
@@ -158,7 +160,7 @@ def main() -> None:
     try:
         app()
     except TerraformError as exc:
-        Console(stderr=True, highlight=False).print(str(exc), style="red", markup=False, soft_wrap=True)
+        notices.print(str(exc), style="red", markup=False)
         raise SystemExit(1) from exc
 
 

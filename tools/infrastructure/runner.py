@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,7 +68,8 @@ class Terraform:
 
     def run(self, *arguments: str, accepted: Sequence[int] = (0,)) -> int:
         """Run a command in plain sight and return its exit code, which must be an accepted one."""
-        code = _wait(self._start(list(arguments), self._environ(), capture=False)).returncode
+        plain = [] if sys.stdout.isatty() else ["-no-color"]
+        code = _wait(self._start([*arguments[:1], *plain, *arguments[1:]], self._environ(), capture=False)).returncode
         if code not in accepted:
             raise TerraformError(f"terraform {arguments[0]} failed (exit code {code}); its message is above.")
         return code

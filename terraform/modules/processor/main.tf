@@ -11,6 +11,7 @@ locals {
     twilio_list_lag_seconds    = [0, 3600]
     reconcile_after_seconds    = [1, 7200]
     max_message_parts          = [1, 10]
+    record_retention_days      = [0, 3650]
   }
 
   # The function's own defaults, needed only to check the rules that span several settings.

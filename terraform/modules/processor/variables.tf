@@ -173,6 +173,7 @@ variable "settings" {
     twilio_list_lag_seconds    = optional(number) # 30; 0 to 3600
     reconcile_after_seconds    = optional(number) # 60; 1 to 7200, at least the sum of the two before it
     max_message_parts          = optional(number) # 3; 1 to 10
+    record_retention_days      = optional(number) # 0, which keeps records for ever; else 30 to 3650
   })
   default  = {}
   nullable = false
@@ -197,7 +198,12 @@ variable "settings" {
       for name, range in local.setting_ranges :
       var.settings[name] == null ? true : var.settings[name] == floor(var.settings[name]) && var.settings[name] >= range[0] && var.settings[name] <= range[1]
     ])
-    error_message = "A setting is not a whole number in its range: heartbeat_interval_seconds 1 to 21600, max_concurrent_messages 1 to 100, safety_margin_seconds 1 to 300, secrets_cache_seconds 0 to 86400, twilio_timeout_seconds 2 to 120, twilio_list_lag_seconds 0 to 3600, reconcile_after_seconds 1 to 7200, max_message_parts 1 to 10."
+    error_message = "A setting is not a whole number in its range: heartbeat_interval_seconds 1 to 21600, max_concurrent_messages 1 to 100, safety_margin_seconds 1 to 300, secrets_cache_seconds 0 to 86400, twilio_timeout_seconds 2 to 120, twilio_list_lag_seconds 0 to 3600, reconcile_after_seconds 1 to 7200, max_message_parts 1 to 10, record_retention_days 0 to 3650."
+  }
+
+  validation {
+    condition     = coalesce(var.settings.record_retention_days, 0) == 0 || coalesce(var.settings.record_retention_days, 0) >= 30
+    error_message = "record_retention_days must be 0 or at least 30: a record must outlive every message about it, 14 days in the queue and, once redriven, 14 more."
   }
 }
 

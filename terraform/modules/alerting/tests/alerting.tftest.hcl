@@ -174,8 +174,8 @@ run "widgets_do_not_overlap" {
 
 run "queries_are_saved_for_the_functions_log" {
   assert {
-    condition     = alltrue([for query in aws_cloudwatch_query_definition.this : query.log_group_names == tolist([var.log_group_name]) && startswith(query.name, "whatsapp-channel-processor-dev/")]) && length(aws_cloudwatch_query_definition.this) == 6
-    error_message = "Six queries, in a folder named like the function."
+    condition     = alltrue([for query in aws_cloudwatch_query_definition.this : query.log_group_names == tolist([var.log_group_name]) && startswith(query.name, "whatsapp-channel-processor-dev/")]) && length(aws_cloudwatch_query_definition.this) == 7
+    error_message = "Seven queries, in a folder named like the function."
   }
 }
 

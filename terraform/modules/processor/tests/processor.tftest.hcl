@@ -87,6 +87,7 @@ run "every_setting_becomes_the_variable_of_its_name" {
       twilio_list_lag_seconds    = 20
       reconcile_after_seconds    = 30
       max_message_parts          = 1
+      record_retention_days      = 400
     }
   }
   assert {
@@ -112,6 +113,7 @@ run "every_setting_becomes_the_variable_of_its_name" {
       TWILIO_LIST_LAG_SECONDS      = "20"
       RECONCILE_AFTER_SECONDS      = "30"
       MAX_MESSAGE_PARTS            = "1"
+      RECORD_RETENTION_DAYS        = "400"
     })
     error_message = "lambda/utils/settings.py reads these names."
   }

@@ -219,3 +219,11 @@ run "a_setting_above_its_range_is_refused" {
   }
   expect_failures = [var.settings]
 }
+
+run "a_record_outlives_the_messages_about_it" {
+  command = plan
+  variables {
+    settings = { record_retention_days = 29 }
+  }
+  expect_failures = [var.settings]
+}
