@@ -99,7 +99,7 @@ class SqsHeartbeat(Generic[H]):
 
     def _beat_until(self, stop: Event) -> None:
         while not stop.wait(self._interval_seconds):
-            self.beat()
+            self._attempt(self.beat)
 
     def _lose(self, message: H) -> None:
         message.lose()
