@@ -1,6 +1,6 @@
 """Logs and metrics: one JSON line per event, and EMF metrics, by AWS Lambda Powertools.
 
-A line says a fixed `event` and fields that `core.ports.LogFields` lists. There is no way to log free text.
+A line says a fixed `event` and fields that `core.telemetry.LogFields` lists. There is no way to log free text.
 """
 
 import logging
@@ -37,7 +37,6 @@ class EventLog:
         self._metrics = Metrics(namespace=metrics_namespace, service=SERVICE)
         self._namespace = metrics_namespace
         self._lock = Lock()
-        self._has_metrics = False
 
     def debug(self, event: str, **fields: Any) -> None:
         self._logger.debug(str(event), **_line(event, fields))
@@ -59,7 +58,6 @@ class EventLog:
         unit = MetricUnit.Milliseconds if metric.endswith("Latency") else MetricUnit.Count
         with self._lock:
             self._metrics.add_metric(name=metric, unit=unit, value=value)
-            self._has_metrics = True
             if code is None:
                 return
             with single_metric(
@@ -78,9 +76,8 @@ class EventLog:
     def flush(self) -> None:
         """Write the metrics collected since the last call."""
         with self._lock:
-            if self._has_metrics:
+            if self._metrics.metric_set:
                 self._metrics.flush_metrics()
-            self._has_metrics = False
 
 
 def _line(event: str, fields: dict[str, Any]) -> dict[str, Any]:

@@ -1,8 +1,19 @@
 """Unit tests open no socket."""
 
+from collections.abc import Iterator
+
 import pytest
+
+from tests.captured_output import CapturedOutput, captured_by_pytest, forget_powertools
 
 
 @pytest.fixture(autouse=True)
 def no_sockets(socket_disabled: None) -> None:
     """Whoever needs a server belongs to tests/integration."""
+
+
+@pytest.fixture
+def output(capsys: pytest.CaptureFixture[str]) -> Iterator[CapturedOutput]:
+    """Everything that an `EventLog` made in the test prints."""
+    yield captured_by_pytest(capsys)
+    forget_powertools()
