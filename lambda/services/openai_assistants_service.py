@@ -32,7 +32,7 @@ RETRIABLE = {"server_error", "rate_limit_exceeded"}
 
 
 class AssistantsGateway:
-    """`core.ports.ModelGateway` on threads, messages and runs."""
+    """`core.model.ModelGateway` on threads, messages and runs."""
 
     needs_definition = False
     waits_for_answer = False

@@ -31,7 +31,7 @@ ANY_VARIABLES = {"type": "object", "additionalProperties": {"type": "string"}}
 
 
 class ResponsesGateway:
-    """`core.ports.ModelGateway` on `POST /v1/responses`, in a conversation of its own."""
+    """`core.model.ModelGateway` on `POST /v1/responses`, in a conversation of its own."""
 
     needs_definition = True
 
