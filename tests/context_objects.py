@@ -46,9 +46,7 @@ def make_context(
             "project_status": "active",
             "allowed_channels": ["whatsapp", "email"],
             "company_rep": {"name": "Carol", "title": "Recruiter"},
-            "channel_config": {
-                "whatsapp": {"whatsapp_credentials_id": credentials, "company_whatsapp_number": SENDER}
-            },
+            "channel_config": {"whatsapp": {"whatsapp_credentials_id": credentials, "company_whatsapp_number": SENDER}},
             "ai_config": {
                 "openai_config": {
                     "whatsapp": {

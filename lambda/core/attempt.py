@@ -32,7 +32,7 @@ class Attempt:
         last_receive: The message goes to the DLQ if it is given back once more.
         step: What the attempt is doing.
         sent: Parts known to be sent, by this attempt or an earlier one.
-        maybe_sent: The part after those may be at Twilio without our knowing its id.
+        maybe_sent: The part after those may be at Twilio without our knowing its id; so it is until the record is read.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class Attempt:
         self.last_receive = last_receive
         self.step = Step.CLAIM
         self.sent: list[SentPart] = []
-        self.maybe_sent = False
+        self.maybe_sent = True
         self._clock = clock
         self._jitter = jitter
 

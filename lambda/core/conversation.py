@@ -118,6 +118,7 @@ class Conversation:
         lease_owner: The delivery at work on it, if one is.
         lease_expires_at: When that delivery's right ends, seconds since the epoch.
         intent_at: When sending the next part (`sent` counts them) was decided, if its outcome is not recorded.
+        outcome_unknown: Nobody is waiting for Twilio's answer about that part any more.
         sent: Parts that Twilio has accepted, in order; for a closed record the ids of its messages.
     """
 
@@ -129,6 +130,7 @@ class Conversation:
     run: Run | None = None
     reply: Reply | None = None
     intent_at: datetime | None = None
+    outcome_unknown: bool = False
     sent: tuple[SentPart, ...] = ()
     last_error: Failure | None = None
 
@@ -138,3 +140,8 @@ class Conversation:
         if self.intent_at is None or self.reply is None or len(self.sent) >= len(self.reply.parts):
             return None
         return self.reply.parts[len(self.sent)]
+
+    @property
+    def answer_may_come(self) -> bool:
+        """Whether a delivery may be waiting for Twilio's answer about the pending part, or holding it."""
+        return self.pending_part is not None and self.lease_owner is not None and not self.outcome_unknown

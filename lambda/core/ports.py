@@ -46,23 +46,32 @@ class ConversationStore(Protocol):
         key: ConversationKey,
         lease: Lease,
         attributes: Mapping[str, str],
-        at: datetime,
-        mark: Failure | None,
+        mark: Failure,
+        *,
+        needs_attention: bool,
     ) -> Conversation | None:
         """Create the record in `processing` with the lease; return the existing record where there is one.
 
         Args:
-            mark: Recorded beforehand as last error, for an attempt after which nobody could record anything.
+            mark: The last error, for as long as the attempt records nothing else; its moment is the record's.
+            needs_attention: Whether people should look at the record until it is closed.
         """
         ...
 
-    def take_over(self, seen: Conversation, lease: Lease, at: datetime, mark: Failure | None) -> None:
+    def take_over(self, seen: Conversation, lease: Lease, mark: Failure, *, needs_attention: bool) -> None:
         """Take the lease of a record that is still as it was seen, put it to `processing` and count the attempt.
 
-        A record that shows an intent keeps it and is put to `sending`.
+        A record that shows an intent keeps it and is put to `sending`, with its outcome unknown.
 
         Raises:
             LeaseHeldError: Another delivery was faster.
+        """
+        ...
+
+    def annotate(self, seen: Conversation, failure: Failure) -> None:
+        """Set the last error and `needs_attention` of a record whose holder and status are still as they were seen.
+
+        It is left as it is otherwise: its holder knows better.
         """
         ...
 
@@ -72,6 +81,10 @@ class ConversationStore(Protocol):
 
     def intend(self, lease: Lease, reply: Reply, sent: Sequence[SentPart], at: datetime) -> None:
         """Record that the part after `sent` is about to be sent, and put the record to `sending`; fenced."""
+        ...
+
+    def record_unknown(self, lease: Lease, at: datetime) -> None:
+        """Record that the answer about the pending part was lost, until the next intent; fenced."""
         ...
 
     def renew(self, lease: Lease, expires_at: float) -> None:

@@ -1,11 +1,12 @@
 """Reconciliation: find out from Twilio's own list whether a message whose answer was lost was accepted."""
 
 import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import Enum, auto
 
 from core.attempt import Attempt
-from core.conversation import Mode, Reply
+from core.conversation import Conversation, Mode, Reply
 from core.errors import DeliveryUnknownError, TransientError
 from core.events import Event, Metric
 from core.keyring import Keyring
@@ -18,15 +19,15 @@ FIRST_PAUSES_SECONDS = (1.0, 2.0, 4.0)
 LATER_PAUSE_SECONDS = 10.0
 """Between the looks of an attempt that must not give the message back."""
 
-UNCLEAR_PAUSE_SECONDS = 30.0
-"""How long to give a message back for when the window is over and the outcome still can't be told."""
+NEXT_LOOK_SECONDS = 30.0
+"""How long to give a message back for where nothing says when more will be known."""
 
 
-class Outcome(Enum):
-    """What a look at Twilio's list says of a message that may have been sent."""
+@dataclass(frozen=True, slots=True)
+class Undecided:
+    """It can't be told yet whether the message was sent, and not before `until` that it was not."""
 
-    ABSENT = auto()
-    UNCLEAR = auto()
+    until: datetime
 
 
 class Reconciler:
@@ -56,26 +57,25 @@ class Reconciler:
         Raises:
             DeliveryUnknownError: It can't be told yet; the message goes back to the queue until it can.
         """
-        settled_at = intent_at + self._settle
         looks = 0
         while True:
-            asked_at = self._clock.now()
             found = self._look(attempt, reply, intent_at, twilio)
+            if found is None:
+                return None
             if isinstance(found, TwilioMessage):
                 self._telemetry.info(Event.SEND_RECONCILED, **attempt.log_fields(), message_sid=found.sid)
                 self._telemetry.metric(Metric.RECONCILED)
                 return found
-            if found is Outcome.ABSENT and asked_at >= settled_at:
-                return None
-            self._pause(attempt, settled_at, looks)
+            self._pause(attempt, found.until, looks)
             looks += 1
 
-    def _pause(self, attempt: Attempt, settled_at: datetime, looks: int) -> None:
-        rest = (settled_at - self._clock.now()).total_seconds()
+    def _pause(self, attempt: Attempt, until: datetime, looks: int) -> None:
+        """Wait for the next look, or give the message back where waiting costs nothing."""
+        rest = (until - self._clock.now()).total_seconds()
         if looks < len(FIRST_PAUSES_SECONDS):
             pause = FIRST_PAUSES_SECONDS[looks]
         elif attempt.last_receive:
-            pause = LATER_PAUSE_SECONDS if rest <= 0 else min(rest, LATER_PAUSE_SECONDS)
+            pause = min(max(rest, 1.0), LATER_PAUSE_SECONDS)
         else:
             raise _not_known_yet(rest)
         if pause + 1 > attempt.deadline.remaining_seconds():
@@ -84,9 +84,10 @@ class Reconciler:
 
     def _look(
         self, attempt: Attempt, reply: Reply, intent_at: datetime, twilio: Keyring[TwilioCredentials]
-    ) -> TwilioMessage | Outcome:
+    ) -> TwilioMessage | Undecided | None:
         part = reply.parts[len(attempt.sent)]
         whatsapp = attempt.context.company_data_payload.channel_config.whatsapp
+        asked_at = self._clock.now()
         try:
             listed = twilio.use(
                 lambda credentials: self._gateway.list_messages(
@@ -98,24 +99,51 @@ class Reconciler:
                 for message in listed
                 if message.created_at >= intent_at - self._skew and matches(reply.mode, part, message.body)
             ]
-            return self._unclaimed(attempt, part, candidates) if candidates else Outcome.ABSENT
+            if candidates:
+                return self._own(attempt, part, intent_at, asked_at, candidates)
         except TransientError:
-            return Outcome.UNCLEAR
+            return Undecided(asked_at + timedelta(seconds=NEXT_LOOK_SECONDS))
+        settled_at = intent_at + self._settle
+        return None if asked_at >= settled_at else Undecided(settled_at)
 
-    def _unclaimed(self, attempt: Attempt, part: str, candidates: list[TwilioMessage]) -> TwilioMessage | Outcome:
+    def _own(
+        self, attempt: Attempt, part: str, intent_at: datetime, asked_at: datetime, candidates: list[TwilioMessage]
+    ) -> TwilioMessage | Undecided | None:
         """Pick the candidate that is this conversation's own.
 
         The table is read after the list: whoever sent a listed message had recorded the intent before. So a candidate
         that no other conversation holds, while none has an open intent with the same content, can only be ours.
+        Conversations that are open with the same content share the candidates in the order of their intents, once
+        nobody can get an answer from Twilio any more and the list is complete for all of them.
         """
         others = self._store.others_of(attempt.key)
-        taken = {part.sid for other in others for part in other.sent} | {part.sid for part in attempt.sent}
-        free = [message for message in candidates if message.sid not in taken]
-        if not free:
-            return Outcome.ABSENT
-        if any(other.pending_part == part for other in others):
-            return Outcome.UNCLEAR
-        return min(free, key=lambda message: (message.created_at, message.sid))
+        taken = {sent.sid for other in others for sent in other.sent} | {sent.sid for sent in attempt.sent}
+        free = sorted((m for m in candidates if m.sid not in taken), key=lambda m: (m.created_at, m.sid))
+        rivals = [other for other in others if other.pending_part == part]
+        if free and not rivals:
+            return free[0]
+        if free:
+            self._store.record_unknown(attempt.delivery.lease, asked_at)
+        decided_at = self._decided_at(intent_at, rivals if free else [])
+        if asked_at < decided_at:
+            return Undecided(decided_at)
+        if free and any(rival.answer_may_come for rival in rivals):
+            return Undecided(asked_at + timedelta(seconds=NEXT_LOOK_SECONDS))
+        place = sum(
+            (rival.intent_at, rival.key.conversation_id) < (intent_at, attempt.key.conversation_id) for rival in rivals
+        )
+        return free[place] if place < len(free) else None
+
+    def _decided_at(self, intent_at: datetime, rivals: Sequence[Conversation]) -> datetime:
+        """Return when the list is complete for all, and whoever waited for an answer has given up or been replaced."""
+        moments = [intent_at + self._settle]
+        for rival in rivals:
+            if rival.intent_at is not None:
+                moments.append(rival.intent_at + self._settle)
+            if rival.answer_may_come:
+                lease_end = datetime.fromtimestamp(rival.lease_expires_at, tz=intent_at.tzinfo)
+                moments.append(lease_end + timedelta(seconds=NEXT_LOOK_SECONDS))
+        return max(moments)
 
 
 def matches(mode: Mode, content: str, body: str) -> bool:
@@ -132,6 +160,5 @@ def matches(mode: Mode, content: str, body: str) -> bool:
 
 def _not_known_yet(rest_seconds: float) -> DeliveryUnknownError:
     return DeliveryUnknownError(
-        "Twilio may have accepted the message and does not list it yet",
-        retry_after_seconds=rest_seconds if rest_seconds > 0 else UNCLEAR_PAUSE_SECONDS,
+        "Twilio may have accepted the message and does not list it yet", retry_after_seconds=max(rest_seconds, 0.0)
     )

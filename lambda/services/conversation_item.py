@@ -52,6 +52,7 @@ def read_conversation(item: Mapping[str, Any]) -> Conversation:
         if reply
         else None,
         intent_at=datetime.fromisoformat(intent) if intent else None,
+        outcome_unknown=bool(item.get("outcome_unknown")),
         sent=tuple(SentPart(part["sid"], datetime.fromisoformat(part["sent_at"])) for part in sent),
         last_error=Failure(
             step=Step(error["step"]),

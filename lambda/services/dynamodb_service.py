@@ -54,24 +54,26 @@ class DynamoDBConversationStore:
         key: ConversationKey,
         lease: Lease,
         attributes: Mapping[str, str],
-        at: datetime,
-        mark: Failure | None,
+        mark: Failure,
+        *,
+        needs_attention: bool,
     ) -> Conversation | None:
         item: dict[str, Any] = {
             **attributes,
             **key_attributes(key),
             "conversation_status": Status.PROCESSING,
-            "created_at": iso(at),
-            "updated_at": iso(at),
+            "created_at": iso(mark.at),
+            "updated_at": iso(mark.at),
             "attempts": 1,
             "task_complete": 0,
             "lease_owner": lease.owner,
             "lease_expires_at": number(lease.expires_at),
+            "last_error": failure_map(mark),
         }
         if self._retention:
-            item["expires_at"] = int((at + self._retention).timestamp())
-        if mark is not None:
-            item |= {"last_error": failure_map(mark), "needs_attention": NEEDS_ATTENTION}
+            item["expires_at"] = int((mark.at + self._retention).timestamp())
+        if needs_attention:
+            item["needs_attention"] = NEEDS_ATTENTION
         try:
             self._client.put_item(
                 TableName=self._table_name,
@@ -80,7 +82,7 @@ class DynamoDBConversationStore:
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
         except (ClientError, BotoCoreError) as exc:
-            existing = _old_item(exc)
+            existing = old_item(exc)
             if existing is None:
                 raise classify(exc) from exc
             if existing.get("lease_owner") == lease.owner:
@@ -88,18 +90,21 @@ class DynamoDBConversationStore:
             return read_conversation(existing)
         return None
 
-    def take_over(self, seen: Conversation, lease: Lease, at: datetime, mark: Failure | None) -> None:
-        sets = {
+    def take_over(self, seen: Conversation, lease: Lease, mark: Failure, *, needs_attention: bool) -> None:
+        sets: dict[str, Any] = {
             "conversation_status": Status.PROCESSING if seen.intent_at is None else Status.SENDING,
-            "updated_at": iso(at),
+            "updated_at": iso(mark.at),
             "lease_owner": lease.owner,
             "lease_expires_at": number(lease.expires_at),
+            "last_error": failure_map(mark),
         }
+        if seen.intent_at is not None:
+            sets["outcome_unknown"] = True
         removes = []
-        if mark is None:
-            removes = ["last_error", "needs_attention"]
+        if needs_attention:
+            sets["needs_attention"] = NEEDS_ATTENTION
         else:
-            sets |= {"last_error": failure_map(mark), "needs_attention": NEEDS_ATTENTION}
+            removes.append("needs_attention")
         values: dict[str, Any] = {":one": 1, ":sent": Status.SENT}
         condition = "conversation_status <> :sent AND "
         if seen.lease_owner is None:
@@ -110,11 +115,21 @@ class DynamoDBConversationStore:
         try:
             self._update(seen.key, sets, removes, condition, values, add="attempts :one")
         except (ClientError, BotoCoreError) as exc:
-            existing = _old_item(exc)
+            existing = old_item(exc)
             if existing is None:
                 raise classify(exc) from exc
             if existing.get("lease_owner") != lease.owner:
                 raise LeaseHeldError("another delivery took the conversation over", retry_after_seconds=1) from exc
+
+    def annotate(self, seen: Conversation, failure: Failure) -> None:
+        sets = {"last_error": failure_map(failure), "needs_attention": NEEDS_ATTENTION, "updated_at": iso(failure.at)}
+        condition = "lease_owner = :seen_owner AND conversation_status = :seen_status"
+        values = {":seen_owner": seen.lease_owner, ":seen_status": seen.status}
+        try:
+            self._update(seen.key, sets, [], condition, values)
+        except (ClientError, BotoCoreError) as exc:
+            if old_item(exc) is None:
+                raise classify(exc) from exc
 
     def record_run(self, lease: Lease, run: Run, at: datetime) -> None:
         sets = {
@@ -137,7 +152,10 @@ class DynamoDBConversationStore:
             "send_started_at": iso(at),
             "updated_at": iso(at),
         }
-        self._fenced(lease, sets)
+        self._fenced(lease, sets, ["outcome_unknown"])
+
+    def record_unknown(self, lease: Lease, at: datetime) -> None:
+        self._fenced(lease, {"outcome_unknown": True, "updated_at": iso(at)})
 
     def renew(self, lease: Lease, expires_at: float) -> None:
         self._fenced(lease, {"lease_expires_at": number(expires_at)})
@@ -164,6 +182,7 @@ class DynamoDBConversationStore:
             "lease_owner",
             "lease_expires_at",
             "send_started_at",
+            "outcome_unknown",
             "reply",
             "sent_parts",
             "last_error",
@@ -189,7 +208,7 @@ class DynamoDBConversationStore:
             sets["sent_parts"] = sent_list(failing.sent)
         removes = ["lease_owner", "lease_expires_at"]
         if not failing.keep_intent:
-            removes.append("send_started_at")
+            removes += ["send_started_at", "outcome_unknown"]
         if not failing.keep_run:
             removes += ["openai_thread_id", "openai_response_id"]
         self._fenced(lease, sets, removes)
@@ -213,7 +232,7 @@ class DynamoDBConversationStore:
                 also_set="created_at = if_not_exists(created_at, :created)",
             )
         except (ClientError, BotoCoreError) as exc:
-            if _old_item(exc) is None:
+            if old_item(exc) is None:
                 raise classify(exc) from exc
 
     def others_of(self, key: ConversationKey) -> list[Conversation]:
@@ -245,7 +264,7 @@ class DynamoDBConversationStore:
         except (ClientError, BotoCoreError) as exc:
             if _error_code(exc) != _CHECK_FAILED:
                 raise classify(exc) from exc
-            existing = _old_item(exc) or {}
+            existing = old_item(exc) or {}
             if "lease_owner" in existing or existing.get("last_owner") != lease.owner or "last_owner" not in sets:
                 raise LostLeaseError("the record belongs to another delivery") from exc
 
@@ -299,7 +318,7 @@ def _snake(name: str) -> str:
     return "".join(f"_{c.lower()}" if c.isupper() and i else c.lower() for i, c in enumerate(stem))
 
 
-def _old_item(exc: ClientError | BotoCoreError) -> dict[str, Any] | None:
+def old_item(exc: ClientError | BotoCoreError) -> dict[str, Any] | None:
     """Return the item that made the condition fail, if that is what happened."""
     if not isinstance(exc, ClientError) or _error_code(exc) != _CHECK_FAILED:
         return None

@@ -11,22 +11,48 @@ TWILIO_FREE_FORM = TwilioCredentials("AC" + "0" * 32, Secret("twilio-token-1"))
 OPENAI = Secret("sk-test-1")
 
 
-class InMemorySecrets:
-    """The secrets as they are stored (`twilio_secrets`, `openai_secrets`) and as they were last read (`cache`)."""
+class SecretsSource:
+    """Secrets Manager itself."""
 
     def __init__(self) -> None:
-        self.twilio_secrets: dict[str, TwilioCredentials] = {TWILIO_REFERENCE: TWILIO}
-        self.openai_secrets: dict[str, Secret] = {OPENAI_REFERENCE: OPENAI}
-        self.cache: dict[str, TwilioCredentials | Secret] = {}
+        self.twilio: dict[str, TwilioCredentials] = {TWILIO_REFERENCE: TWILIO}
+        self.openai: dict[str, Secret] = {OPENAI_REFERENCE: OPENAI}
         self.reads: list[str] = []
 
+    def read(self, reference: str) -> TwilioCredentials | Secret:
+        self.reads.append(reference)
+        secret = self.twilio.get(reference) or self.openai.get(reference)
+        if secret is None:
+            raise SecretError(f"secret {reference} does not exist, or has no value yet", code="secret_not_found")
+        return secret
+
+
+class InMemorySecrets:
+    """Secrets with the cache that the adapter has: `source` is what is stored, `cache` what was last read."""
+
+    def __init__(self, source: SecretsSource | None = None) -> None:
+        self.source = source or SecretsSource()
+        self.cache: dict[str, TwilioCredentials | Secret] = {}
+
+    @property
+    def twilio_secrets(self) -> dict[str, TwilioCredentials]:
+        return self.source.twilio
+
+    @property
+    def openai_secrets(self) -> dict[str, Secret]:
+        return self.source.openai
+
+    @property
+    def reads(self) -> list[str]:
+        return self.source.reads
+
     def twilio(self, reference: str) -> TwilioCredentials:
-        secret = self._get(reference, self.twilio_secrets)
+        secret = self._get(reference)
         assert isinstance(secret, TwilioCredentials)
         return secret
 
     def openai(self, reference: str) -> Secret:
-        secret = self._get(reference, self.openai_secrets)
+        secret = self._get(reference)
         assert isinstance(secret, Secret)
         return secret
 
@@ -34,12 +60,7 @@ class InMemorySecrets:
         if self.cache.get(reference) == rejected:
             del self.cache[reference]
 
-    def _get(
-        self, reference: str, stored: dict[str, TwilioCredentials] | dict[str, Secret]
-    ) -> TwilioCredentials | Secret:
+    def _get(self, reference: str) -> TwilioCredentials | Secret:
         if reference not in self.cache:
-            self.reads.append(reference)
-            if reference not in stored:
-                raise SecretError(f"secret {reference} does not exist, or has no value yet", code="secret_not_found")
-            self.cache[reference] = stored[reference]
+            self.cache[reference] = self.source.read(reference)
         return self.cache[reference]

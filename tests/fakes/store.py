@@ -34,20 +34,21 @@ class InMemoryConversationStore:
         key: ConversationKey,
         lease: Lease,
         attributes: Mapping[str, str],
-        at: datetime,
-        mark: Failure | None,
+        mark: Failure,
+        *,
+        needs_attention: bool,
     ) -> Conversation | None:
         self.writes.append("create")
         existing = self.records.get(key)
         if existing is not None:
             return None if existing.conversation.lease_owner == lease.owner else existing.conversation
         conversation = Conversation(
-            key, Status.PROCESSING, at, lease_owner=lease.owner, lease_expires_at=lease.expires_at, last_error=mark
+            key, Status.PROCESSING, mark.at, lease_owner=lease.owner, lease_expires_at=lease.expires_at, last_error=mark
         )
-        self.records[key] = Record(conversation, dict(attributes), needs_attention=mark is not None)
+        self.records[key] = Record(conversation, dict(attributes), needs_attention=needs_attention)
         return None
 
-    def take_over(self, seen: Conversation, lease: Lease, at: datetime, mark: Failure | None) -> None:
+    def take_over(self, seen: Conversation, lease: Lease, mark: Failure, *, needs_attention: bool) -> None:
         self.writes.append("take_over")
         record = self.records.get(seen.key)
         if record is not None and record.conversation.lease_owner == lease.owner:
@@ -60,20 +61,36 @@ class InMemoryConversationStore:
         ):
             raise LeaseHeldError("another delivery took the conversation over", retry_after_seconds=1)
         record.attempts += 1
-        record.needs_attention = mark is not None
+        record.needs_attention = needs_attention
         record.conversation = replace(
             record.conversation,
             status=Status.PROCESSING if seen.intent_at is None else Status.SENDING,
             lease_owner=lease.owner,
             lease_expires_at=lease.expires_at,
             last_error=mark,
+            outcome_unknown=seen.intent_at is not None,
         )
+
+    def annotate(self, seen: Conversation, failure: Failure) -> None:
+        self.writes.append("annotate")
+        record = self.records.get(seen.key)
+        if record is None:
+            return
+        current = record.conversation
+        if (current.lease_owner, current.status) == (seen.lease_owner, seen.status):
+            record.conversation = replace(current, last_error=failure)
+            record.needs_attention = True
 
     def record_run(self, lease: Lease, run: Run, at: datetime) -> None:
         self._fenced("record_run", lease, run=run)
 
     def intend(self, lease: Lease, reply: Reply, sent: Sequence[SentPart], at: datetime) -> None:
-        self._fenced("intend", lease, status=Status.SENDING, reply=reply, sent=tuple(sent), intent_at=at)
+        self._fenced(
+            "intend", lease, status=Status.SENDING, reply=reply, sent=tuple(sent), intent_at=at, outcome_unknown=False
+        )
+
+    def record_unknown(self, lease: Lease, at: datetime) -> None:
+        self._fenced("record_unknown", lease, outcome_unknown=True)
 
     def renew(self, lease: Lease, expires_at: float) -> None:
         self._fenced("renew", lease, lease_expires_at=expires_at)
@@ -89,6 +106,7 @@ class InMemoryConversationStore:
             lease_owner=None,
             lease_expires_at=0.0,
             intent_at=None,
+            outcome_unknown=False,
             reply=None,
             sent=sent,
             last_error=None,
@@ -111,6 +129,7 @@ class InMemoryConversationStore:
             lease_expires_at=0.0,
             sent=failing.sent or current.sent,
             intent_at=current.intent_at if failing.keep_intent else None,
+            outcome_unknown=current.outcome_unknown and failing.keep_intent,
             run=current.run if failing.keep_run else None,
         )
         record.needs_attention = True

@@ -173,7 +173,7 @@ def test_a_lost_lease_stops_before_the_send_and_touches_nothing(core: Core, step
     assert verdict == Redelivery(None)
     assert len(core.sent()) == sent
     assert core.record().conversation.lease_owner == "another delivery"
-    assert core.record().conversation.last_error is None
+    assert core.record().conversation.status is Status.PROCESSING
 
 
 def test_a_message_that_the_heartbeat_lost_is_not_sent(core: Core) -> None:
@@ -690,16 +690,40 @@ def test_a_redriven_message_is_worked_on_again(core: Core) -> None:
     assert core.sent() == ["Hello! Ana"]
 
 
-def test_the_last_attempt_leaves_word_in_case_it_dies(core: Core) -> None:
-    kill(core, "model", "fetch_run", after_effect=True, receive_count=3)
+@pytest.mark.parametrize(("receive_count", "needs_attention"), [(1, False), (2, True), (3, True)])
+def test_every_attempt_leaves_word_in_case_it_dies(core: Core, receive_count: int, needs_attention: bool) -> None:
+    kill(core, "model", "fetch_run", after_effect=True, receive_count=receive_count)
 
+    record = core.record()
+    assert record.needs_attention is needs_attention
+    assert record.conversation.last_error is not None
+    assert record.conversation.last_error.code == "attempt_unfinished"
+
+
+def test_the_last_receive_waits_for_a_lease_that_may_be_a_dead_ones(core: Core) -> None:
+    kill(core, "model", "fetch_run", after_effect=True)
+    core.clock.advance(VISIBILITY_SECONDS - 100)
+
+    verdict = core.receive(receive_count=3)
+
+    assert verdict is None
+    assert len(core.sent()) == 1
+
+
+def test_the_last_receive_leaves_word_when_it_can_not_have_the_lease(core: Core) -> None:
+    kill(core, "model", "fetch_run", after_effect=True)
+
+    verdict = core.receive(receive_count=3)
+
+    assert verdict is not None
     record = core.record()
     assert record.needs_attention
     assert record.conversation.last_error is not None
-    assert record.conversation.last_error.code == "process_died"
+    assert record.conversation.last_error.code == "lease_held"
+    assert record.conversation.lease_owner == "owner of m-1/1"
 
 
-def test_the_word_left_beforehand_is_gone_when_all_is_well(core: Core) -> None:
+def test_the_word_left_is_gone_when_all_is_well(core: Core) -> None:
     core.receive(receive_count=3)
 
     assert not core.record().needs_attention

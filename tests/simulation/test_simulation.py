@@ -1,0 +1,96 @@
+"""The promise, searched for a counter-example; `make simulate` searches longer."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.simulation.__main__ import regressions
+from tests.simulation.faults import SURVIVABLE, ExactPlan, Fault, Planned
+from tests.simulation.mutants import BY_CHANCE, EXHAUSTIVELY, WITH_TWINS, Mutation, hunt_by_chance, hunt_exhaustively
+from tests.simulation.scenario import EXHAUSTIVE, plain
+from tests.simulation.schedule import run_schedule, simplest
+from tests.simulation.search import search_exhaustively, singles
+
+FIRST_CALLS = 60
+
+
+def test_without_faults_everything_is_sent() -> None:
+    result = run_schedule(0, plain(parts=2), ExactPlan())
+
+    assert result.violation is None
+    assert [call for call in result.calls if call.startswith("store")] == [
+        "store.create",
+        "store.record_run",
+        "store.intend",
+        "store.intend",
+        "store.close",
+    ]
+
+
+def test_the_same_seed_gives_the_same_schedule() -> None:
+    assert run_schedule(4711) == run_schedule(4711)
+
+
+@pytest.mark.parametrize("seed", regressions())
+def test_a_seed_that_once_broke_the_promise_does_so_no_more(seed: int) -> None:
+    assert run_schedule(seed).violation is None
+
+
+@pytest.mark.parametrize("name", EXHAUSTIVE)
+def test_every_single_fault_is_endured(name: str) -> None:
+    for planned in singles(EXHAUSTIVE[name], 0):
+        result = run_schedule(0, EXHAUSTIVE[name], ExactPlan(planned))
+        assert result.violation is None, planned
+
+
+def test_every_pair_of_faults_is_endured() -> None:
+    *_, found = search_exhaustively(EXHAUSTIVE["free-form"], workers=1)
+
+    assert found.violations == []
+    assert found.schedules > 2000
+
+
+@settings(max_examples=400, deadline=None, derandomize=True)
+@given(
+    st.lists(
+        st.builds(Planned, st.integers(0, FIRST_CALLS), st.sampled_from(sorted(SURVIVABLE))), min_size=3, max_size=6
+    ),
+    st.sampled_from(sorted(EXHAUSTIVE)),
+)
+def test_more_faults_than_can_be_endured_never_send_twice_and_never_lose(faults: list[Planned], name: str) -> None:
+    result = run_schedule(0, EXHAUSTIVE[name], ExactPlan(*faults))
+
+    assert result.violation is None
+
+
+@pytest.mark.parametrize("mutation", EXHAUSTIVELY, ids=lambda mutation: mutation.__name__)
+def test_a_pair_of_faults_shows_a_mutant_up(mutation: Mutation) -> None:
+    assert hunt_exhaustively(mutation, *EXHAUSTIVE.values()) is not None
+
+
+@pytest.mark.parametrize("mutation", WITH_TWINS, ids=lambda mutation: mutation.__name__)
+def test_a_pair_of_faults_on_twins_shows_a_mutant_up(mutation: Mutation) -> None:
+    assert hunt_exhaustively(mutation, EXHAUSTIVE["twins"]) is not None
+
+
+@pytest.mark.parametrize("mutation", BY_CHANCE, ids=lambda mutation: mutation.__name__)
+def test_chance_shows_a_mutant_up(mutation: Mutation) -> None:
+    assert hunt_by_chance(mutation) is not None
+
+
+def test_a_violation_is_shown_in_its_simplest_form() -> None:
+    mutation = next(m for m in BY_CHANCE if m.__name__ == "nobody_leaves_word")
+    found = hunt_by_chance(mutation)
+    assert found is not None
+
+    with mutation():
+        simple = simplest(found)
+
+    assert simple.violation is not None
+    assert len(simple.planned) <= len(found.planned)
+    assert {planned.fault for planned in simple.planned} <= {
+        Fault.CRASH_BEFORE,
+        Fault.CRASH_AFTER,
+        Fault.FAIL,
+        Fault.LOSE,
+    }
