@@ -104,7 +104,8 @@ def test_a_saved_query_asks_for_events_and_fields_that_exist(name: str) -> None:
     fields = {*LogFields.__annotations__, "level", "event", "version", "aws_request_id"}
     query = QUERIES[name].replace("\\n", "\n")
 
-    asked = set(re.findall(r'event (?:=|in) \[?\\"(\w+)\\"', query))
+    compared = " ".join(re.findall(r'event (?:=|in) (\[.*?\]|\\".*?\\")', query))
+    asked = set(re.findall(r'\\"(\w+)\\"', compared))
     named = set(re.findall(r"(?<![@\w\\\"/])[a-z]+(?:_[a-z]+)+(?![\w(])", re.sub(r'\\".*?\\"|as \w+', "", query)))
 
     assert asked <= {str(event) for event in Event}
