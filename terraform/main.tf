@@ -44,6 +44,7 @@ module "queue" {
   dead_letter_retention_seconds = var.queue.dead_letter_retention_seconds
   max_receive_count             = var.queue.max_receive_count
   producers                     = var.queue.producers
+  require_tls                   = var.queue.require_tls
   kms_key_arn                   = local.kms_key_arn
 }
 

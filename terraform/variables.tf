@@ -60,6 +60,7 @@ variable "queue" {
     message_retention_seconds     = optional(number) # 4 days
     dead_letter_retention_seconds = optional(number) # 14 days
     max_receive_count             = optional(number) # 3
+    require_tls                   = optional(bool)   # true
     producers = optional(map(object({
       principals     = optional(set(string), [])
       services       = optional(set(string), [])

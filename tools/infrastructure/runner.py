@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from tools.infrastructure.errors import TerraformError
 from tools.infrastructure.mirror import REGISTRY, VARIABLE, find_mirror, locked_version, standard_folders, this_platform
@@ -29,17 +29,19 @@ _NOT_COPIED = shutil.ignore_patterns(".terraform", "*.tfstate*", "*.tfplan", "ba
 class Terraform:
     """A root module, and the environment its commands run in.
 
-    `environ` decides where credentials, region, endpoint and TF_VAR_* come from; nothing else is read.
+    `environ` decides where credentials, region, endpoint and TF_VAR_* come from; nothing else is read. With a `log`, what
+    `run` would show is appended there instead.
     """
 
     folder: Path
     environ: Mapping[str, str]
+    log: Path | None = None
 
     @classmethod
-    def copied_to(cls, folder: Path, environ: Mapping[str, str]) -> "Terraform":
+    def copied_to(cls, folder: Path, environ: Mapping[str, str], log: Path | None = None) -> "Terraform":
         """Copy this project's root module, without its state and backend, for a stack that comes and goes."""
         shutil.copytree(ROOT_MODULE, folder, ignore=_NOT_COPIED, dirs_exist_ok=True)
-        return cls(folder, environ)
+        return cls(folder, environ, log)
 
     def init(self, *arguments: str, upgrade: bool = False) -> Path | None:
         """Install provider and modules; return the mirror the provider came from, None for the registry.
@@ -57,7 +59,12 @@ class Terraform:
             environ.setdefault("TF_REGISTRY_CLIENT_TIMEOUT", "15")
             Path(environ["TF_PLUGIN_CACHE_DIR"]).mkdir(parents=True, exist_ok=True)
         done = _wait(
-            self._start(["init", "-input=false", "-no-color", *lock, *source, *arguments], environ, capture=True)
+            self._start(
+                ["init", "-input=false", "-no-color", *lock, *source, *arguments],
+                environ,
+                subprocess.PIPE,
+                subprocess.PIPE,
+            )
         )
         if done.returncode == 0:
             return mirror
@@ -67,16 +74,23 @@ class Terraform:
         raise TerraformError(f"terraform init failed in {self.folder}:\n{said}")
 
     def run(self, *arguments: str, accepted: Sequence[int] = (0,)) -> int:
-        """Run a command in plain sight and return its exit code, which must be an accepted one."""
-        plain = [] if sys.stdout.isatty() else ["-no-color"]
-        code = _wait(self._start([*arguments[:1], *plain, *arguments[1:]], self._environ(), capture=False)).returncode
+        """Run a command in plain sight, or into the log, and return its exit code, which must be an accepted one."""
+        plain = [] if self.log is None and sys.stdout.isatty() else ["-no-color"]
+        command = [*arguments[:1], *plain, *arguments[1:]]
+        if self.log is None:
+            code = _wait(self._start(command, self._environ())).returncode
+            shown = "its message is above"
+        else:
+            with self.log.open("a", encoding="utf-8") as log:
+                code = _wait(self._start(command, self._environ(), log, subprocess.STDOUT)).returncode
+            shown = f"the end of {self.log}:\n{self.log.read_text(encoding='utf-8')[-2000:]}"
         if code not in accepted:
-            raise TerraformError(f"terraform {arguments[0]} failed (exit code {code}); its message is above.")
+            raise TerraformError(f"terraform {arguments[0]} failed (exit code {code}); {shown}")
         return code
 
     def read(self, *arguments: str) -> str:
         """Run a command and return what it printed."""
-        done = _wait(self._start(list(arguments), self._environ(), capture=True))
+        done = _wait(self._start(list(arguments), self._environ(), subprocess.PIPE, subprocess.PIPE))
         if done.returncode != 0:
             raise TerraformError(
                 f"terraform {' '.join(arguments[:2])} failed in {self.folder}:\n{done.stdout}{done.stderr}"
@@ -99,11 +113,16 @@ class Terraform:
     def _environ(self) -> dict[str, str]:
         return {**self.environ, "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1"}
 
-    def _start(self, arguments: list[str], environ: Mapping[str, str], *, capture: bool) -> subprocess.Popen[str]:
-        pipe = subprocess.PIPE if capture else None
+    def _start(
+        self,
+        arguments: list[str],
+        environ: Mapping[str, str],
+        stdout: int | IO[str] | None = None,
+        stderr: int | None = None,
+    ) -> subprocess.Popen[str]:
         try:
             return subprocess.Popen(
-                ["terraform", *arguments], cwd=self.folder, env=environ, text=True, stdout=pipe, stderr=pipe
+                ["terraform", *arguments], cwd=self.folder, env=environ, text=True, stdout=stdout, stderr=stderr
             )
         except FileNotFoundError:
             raise TerraformError(

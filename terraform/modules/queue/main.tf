@@ -70,20 +70,23 @@ locals {
       },
     )
   ]
+
+  statements = concat(
+    var.require_tls ? [merge(local.deny_plain_http, { Resource = aws_sqs_queue.this.arn })] : [],
+    local.producer_statements,
+  )
 }
 
 resource "aws_sqs_queue_policy" "this" {
+  count = var.require_tls || length(var.producers) > 0 ? 1 : 0
+
   queue_url = aws_sqs_queue.this.url
-  policy = jsonencode({
-    Version   = "2012-10-17"
-    Statement = concat([merge(local.deny_plain_http, { Resource = aws_sqs_queue.this.arn })], local.producer_statements)
-  })
+  policy    = jsonencode({ Version = "2012-10-17", Statement = local.statements })
 }
 
 resource "aws_sqs_queue_policy" "dead_letter" {
+  count = var.require_tls ? 1 : 0
+
   queue_url = aws_sqs_queue.dead_letter.url
-  policy = jsonencode({
-    Version   = "2012-10-17"
-    Statement = [merge(local.deny_plain_http, { Resource = aws_sqs_queue.dead_letter.arn })]
-  })
+  policy    = jsonencode({ Version = "2012-10-17", Statement = [merge(local.deny_plain_http, { Resource = aws_sqs_queue.dead_letter.arn })] })
 }

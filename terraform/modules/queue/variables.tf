@@ -104,6 +104,13 @@ variable "producers" {
   }
 }
 
+variable "require_tls" {
+  description = "Whether both queues refuse plain HTTP. False only for an emulator that enforces policies and speaks no TLS. Default: true."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
 variable "kms_key_arn" {
   description = "ARN of the KMS key that encrypts both queues. Null: SQS's own key (SSE-SQS), which is free."
   type        = string

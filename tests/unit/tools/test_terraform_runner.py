@@ -119,6 +119,18 @@ def test_a_failed_command_is_an_error(machine: dict[str, str], tmp_path: Path) -
         Terraform(tmp_path / "root", machine).run("apply")
 
 
+def test_with_a_log_nothing_is_shown_and_a_failure_quotes_its_end(
+    machine: dict[str, str], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    machine |= {"SAYS": "Error: the queue exists", "EXITS": "1"}
+    stack = Terraform(tmp_path / "root", machine, log=tmp_path / "terraform.log")
+
+    with pytest.raises(TerraformError, match="the queue exists"):
+        stack.run("apply")
+
+    assert capfd.readouterr() == ("", "")
+
+
 def test_an_exit_code_that_is_accepted_is_returned(machine: dict[str, str], tmp_path: Path) -> None:
     machine["EXITS"] = "2"
 

@@ -40,14 +40,24 @@ run "only_the_queue_may_use_the_dlq" {
 
 run "both_queues_refuse_plain_http" {
   assert {
-    condition     = alltrue([for policy in [aws_sqs_queue_policy.this.policy, aws_sqs_queue_policy.dead_letter.policy] : length([for statement in jsondecode(policy).Statement : statement if statement.Effect == "Deny" && statement.Action == "sqs:*" && statement.Condition.Bool["aws:SecureTransport"] == "false"]) == 1])
+    condition     = alltrue([for policy in [aws_sqs_queue_policy.this[0].policy, aws_sqs_queue_policy.dead_letter[0].policy] : length([for statement in jsondecode(policy).Statement : statement if statement.Effect == "Deny" && statement.Action == "sqs:*" && statement.Condition.Bool["aws:SecureTransport"] == "false"]) == 1])
     error_message = "Context Objects hold phone numbers and names: they travel by TLS or not at all."
+  }
+}
+
+run "an_emulator_without_tls_can_be_used" {
+  variables {
+    require_tls = false
+  }
+  assert {
+    condition     = length(aws_sqs_queue_policy.this) == 0 && length(aws_sqs_queue_policy.dead_letter) == 0
+    error_message = "An emulator that enforces policies would lock everyone out."
   }
 }
 
 run "nobody_is_let_in_by_default" {
   assert {
-    condition     = [for statement in jsondecode(aws_sqs_queue_policy.this.policy).Statement : statement.Sid if statement.Effect == "Allow"] == []
+    condition     = [for statement in jsondecode(aws_sqs_queue_policy.this[0].policy).Statement : statement.Sid if statement.Effect == "Allow"] == []
     error_message = "Who may send is the account's IAM and what the caller lists, nobody else."
   }
 }
@@ -60,7 +70,7 @@ run "a_producer_may_send_and_nothing_else" {
     }
   }
   assert {
-    condition = { for statement in jsondecode(aws_sqs_queue_policy.this.policy).Statement : statement.Sid => statement if statement.Effect == "Allow" } == {
+    condition = { for statement in jsondecode(aws_sqs_queue_policy.this[0].policy).Statement : statement.Sid => statement if statement.Effect == "Allow" } == {
       Router = {
         Sid       = "Router"
         Effect    = "Allow"
