@@ -172,7 +172,7 @@ variable "event_source" {
   type = object({
     batch_size              = optional(number, 10)
     batching_window_seconds = optional(number, 0)
-    maximum_concurrency     = optional(number, 10)
+    maximum_concurrency     = optional(number, 5)
   })
   default  = {}
   nullable = false

@@ -1,7 +1,7 @@
 # A development environment: cheap, and gone without a trace after `make destroy ENV=dev`.
 environment = "dev"
 
-# aws_region = "eu-central-1"                   # else AWS_REGION or the profile decides
+# aws_region = "eu-central-1" # else AWS_REGION or the profile decides
 
 companies = {
   demo = ["welcome"] # whatsapp-credentials/demo/welcome/twilio
@@ -13,10 +13,6 @@ secret_recovery_days = 0     # names are free again at once
 
 function = {
   log_retention_days = 14
-}
-
-function_settings = {
-  log_level = "INFO"
 }
 
 alerting = {

@@ -29,8 +29,8 @@ _NOT_COPIED = shutil.ignore_patterns(".terraform", "*.tfstate*", "*.tfplan", "ba
 class Terraform:
     """A root module, and the environment its commands run in.
 
-    `environ` decides where credentials, region, endpoint and TF_VAR_* come from; nothing else is read. With a `log`, what
-    `run` would show is appended there instead.
+    `environ` decides where credentials, region, endpoint and TF_VAR_* come from; nothing else is read. With a
+    `log`, what `run` would show is appended there instead.
     """
 
     folder: Path
@@ -71,6 +71,11 @@ class Terraform:
         said = (done.stdout + done.stderr).strip()
         if f"connect to {REGISTRY}" in said or "Failed to query available provider packages" in said:
             said = f"{said}\n\n{_no_provider(version, self.environ)}"
+        elif mirror and "match any of the\nchecksums" in said:
+            said = (
+                f"{said}\n\nThe lock file knows no unpacked provider for this platform. Add its hash, and commit it:\n"
+                f"  terraform get && terraform providers lock -fs-mirror={mirror} -platform={this_platform()}"
+            )
         raise TerraformError(f"terraform init failed in {self.folder}:\n{said}")
 
     def run(self, *arguments: str, accepted: Sequence[int] = (0,)) -> int:

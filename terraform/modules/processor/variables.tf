@@ -210,12 +210,13 @@ variable "settings" {
 variable "event_source" {
   description = <<-EOT
     How the queue feeds the function: messages a batch (1 to 10), how long to wait for a batch to fill (0 to 300 s, part
-    of the visibility timeout), and the most batches at the same time (2 to 1000).
+    of the visibility timeout), and the most batches at the same time (2 to 1000). Five batches of ten fit into the
+    concurrency of 10 that a new AWS account starts with; a limit above the account's would be throttled.
   EOT
   type = object({
     batch_size              = optional(number, 10)
     batching_window_seconds = optional(number, 0)
-    maximum_concurrency     = optional(number, 10)
+    maximum_concurrency     = optional(number, 5)
   })
   default  = {}
   nullable = false

@@ -125,8 +125,8 @@ run "one_failed_message_does_not_bring_back_its_batch" {
     error_message = "Without it Lambda deletes the failed messages with the others."
   }
   assert {
-    condition     = aws_lambda_event_source_mapping.this.batch_size == 10 && aws_lambda_event_source_mapping.this.maximum_batching_window_in_seconds == 0 && aws_lambda_event_source_mapping.this.scaling_config[0].maximum_concurrency == 10
-    error_message = "Batches of ten, at once, ten batches at a time."
+    condition     = aws_lambda_event_source_mapping.this.batch_size == 10 && aws_lambda_event_source_mapping.this.maximum_batching_window_in_seconds == 0 && aws_lambda_event_source_mapping.this.scaling_config[0].maximum_concurrency == 5
+    error_message = "Batches of ten, at once, five batches at a time."
   }
   assert {
     condition     = aws_lambda_event_source_mapping.this.metrics_config[0].metrics == toset(["EventCount"])

@@ -49,7 +49,7 @@ run "a_window_that_just_fits_is_accepted" {
 run "polls_are_not_throttled_by_the_reservation" {
   command = plan
   variables {
-    reserved_concurrency = 9
+    reserved_concurrency = 4
   }
   expect_failures = [aws_lambda_event_source_mapping.this]
 }

@@ -1,4 +1,4 @@
-# The function of a production environment, fed by a queue that exists, with half the default concurrency.
+# The function of a production environment, fed by a queue that exists, with twice the default concurrency.
 
 module "processor" {
   source = "../.."
@@ -16,7 +16,7 @@ module "processor" {
   table_arn  = "arn:aws:dynamodb:eu-central-1:111122223333:table/conversations-prod"
   table_name = "conversations-prod"
 
-  event_source = { maximum_concurrency = 5 }
+  event_source = { maximum_concurrency = 10 }
   settings     = { openai_model = "gpt-6-luna" }
 }
 
