@@ -77,7 +77,7 @@ class Claims:
             return seen, 0.0 if seen.status is Status.SENT else held_seconds
         try:
             self._check_worth_trying(delivery, seen)
-            self._store.take_over(seen, lease, mark, needs_attention=failed_before)
+            seen = self._store.take_over(seen, lease, mark, needs_attention=failed_before)
         except (LeaseHeldError, AlreadyFailedError):
             lease.give_up()
             raise

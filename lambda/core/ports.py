@@ -58,9 +58,10 @@ class ConversationStore(Protocol):
         """
         ...
 
-    def take_over(self, seen: Conversation, lease: Lease, mark: Failure, *, needs_attention: bool) -> None:
-        """Take the lease of a record that is still as it was seen, put it to `processing` and count the attempt.
+    def take_over(self, seen: Conversation, lease: Lease, mark: Failure, *, needs_attention: bool) -> Conversation:
+        """Take the lease that was seen, put the record to `processing`, count the attempt, and return the record.
 
+        What it returns counts from here on: between the look and the lease, another delivery may have come and gone.
         A record that shows an intent keeps it and is put to `sending`, with its outcome unknown.
 
         Raises:

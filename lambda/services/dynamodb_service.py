@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -90,7 +90,7 @@ class DynamoDBConversationStore:
             return read_conversation(existing)
         return None
 
-    def take_over(self, seen: Conversation, lease: Lease, mark: Failure, *, needs_attention: bool) -> None:
+    def take_over(self, seen: Conversation, lease: Lease, mark: Failure, *, needs_attention: bool) -> Conversation:
         sets: dict[str, Any] = {
             "conversation_status": Status.PROCESSING if seen.intent_at is None else Status.SENDING,
             "updated_at": iso(mark.at),
@@ -113,13 +113,15 @@ class DynamoDBConversationStore:
             condition += "lease_owner = :seen_owner AND lease_expires_at = :seen_expiry"
             values |= {":seen_owner": seen.lease_owner, ":seen_expiry": number(seen.lease_expires_at)}
         try:
-            self._update(seen.key, sets, removes, condition, values, add="attempts :one")
+            item = self._update(seen.key, sets, removes, condition, values, add="attempts :one", returns="ALL_NEW")
         except (ClientError, BotoCoreError) as exc:
             existing = old_item(exc)
             if existing is None:
                 raise classify(exc) from exc
             if existing.get("lease_owner") != lease.owner:
                 raise LeaseHeldError("another delivery took the conversation over", retry_after_seconds=1) from exc
+            item = existing
+        return read_conversation(item)
 
     def annotate(self, seen: Conversation, failure: Failure) -> None:
         sets = {"last_error": failure_map(failure), "needs_attention": NEEDS_ATTENTION, "updated_at": iso(failure.at)}
@@ -278,22 +280,26 @@ class DynamoDBConversationStore:
         *,
         also_set: str = "",
         add: str = "",
-    ) -> None:
+        returns: Literal["NONE", "ALL_NEW"] = "NONE",
+    ) -> dict[str, Any]:
+        """Change a record and return it as it is then, if asked for."""
         assignments = [f"#{name} = :{name}" for name in sets]
         expression = "SET " + ", ".join([*assignments, also_set] if also_set else assignments)
         if removes:
             expression += " REMOVE " + ", ".join(f"#{name}" for name in removes)
         if add:
             expression += f" ADD {add}"
-        self._client.update_item(
+        answer = self._client.update_item(
             TableName=self._table_name,
             Key=serialize(key_attributes(key)),
             UpdateExpression=expression,
             ConditionExpression=condition,
             ExpressionAttributeNames={f"#{name}": name for name in [*sets, *removes]},
             ExpressionAttributeValues=serialize({**{f":{name}": value for name, value in sets.items()}, **values}),
+            ReturnValues=returns,
             ReturnValuesOnConditionCheckFailure="ALL_OLD",
         )
+        return deserialize(answer.get("Attributes", {}))
 
 
 def classify(exc: ClientError | BotoCoreError) -> ProcessorError:

@@ -48,11 +48,11 @@ class InMemoryConversationStore:
         self.records[key] = Record(conversation, dict(attributes), needs_attention=needs_attention)
         return None
 
-    def take_over(self, seen: Conversation, lease: Lease, mark: Failure, *, needs_attention: bool) -> None:
+    def take_over(self, seen: Conversation, lease: Lease, mark: Failure, *, needs_attention: bool) -> Conversation:
         self.writes.append("take_over")
         record = self.records.get(seen.key)
         if record is not None and record.conversation.lease_owner == lease.owner:
-            return
+            return record.conversation
         if (
             record is None
             or record.conversation.status is Status.SENT
@@ -70,6 +70,7 @@ class InMemoryConversationStore:
             last_error=mark,
             outcome_unknown=seen.intent_at is not None,
         )
+        return record.conversation
 
     def annotate(self, seen: Conversation, failure: Failure) -> None:
         self.writes.append("annotate")

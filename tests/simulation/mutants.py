@@ -99,8 +99,8 @@ def claim_without_a_condition() -> Any:
 def take_over_without_a_condition() -> Any:
     take_over = InMemoryConversationStore.take_over
 
-    def steal(self: InMemoryConversationStore, seen: Conversation, *args: Any, **kwargs: Any) -> None:
-        take_over(self, self.records[seen.key].conversation, *args, **kwargs)
+    def steal(self: InMemoryConversationStore, seen: Conversation, *args: Any, **kwargs: Any) -> Conversation:
+        return take_over(self, self.records[seen.key].conversation, *args, **kwargs)
 
     return patch.object(InMemoryConversationStore, "take_over", steal)
 
