@@ -98,10 +98,11 @@ def test_a_log_of_a_second_runtime_writes_no_line_twice(output: CapturedOutput) 
     assert len(output.lines) == 1
 
 
+@pytest.mark.usefixtures("output")
 @pytest.mark.parametrize(
     "library", ["openai", "httpx2", "httpcore2", "urllib3", "botocore", "boto3", "twilio.http_client"]
 )
-def test_libraries_that_write_addresses_are_quiet(output: CapturedOutput, library: str) -> None:
+def test_libraries_that_write_addresses_are_quiet(library: str) -> None:
     make_log("DEBUG")
 
     assert not logging.getLogger(library).isEnabledFor(logging.INFO)
