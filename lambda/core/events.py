@@ -14,6 +14,7 @@ class Event(StrEnum):
     REPLY_RECEIVED = "reply_received"
     SEND_INTENDED = "send_intended"
     SEND_OUTCOME_UNKNOWN = "send_outcome_unknown"
+    LIST_FAILED = "list_failed"
     SEND_RECONCILED = "send_reconciled"
     MESSAGE_SENT = "message_sent"
     CONVERSATION_CLOSED = "conversation_closed"

@@ -101,7 +101,8 @@ class Reconciler:
             ]
             if candidates:
                 return self._own(attempt, part, intent_at, asked_at, candidates)
-        except TransientError:
+        except TransientError as error:
+            self._telemetry.warning(Event.LIST_FAILED, **attempt.log_fields(), code=error.code, reason=str(error))
             return Undecided(asked_at + timedelta(seconds=NEXT_LOOK_SECONDS))
         settled_at = intent_at + self._settle
         return None if asked_at >= settled_at else Undecided(settled_at)

@@ -5,6 +5,7 @@ from datetime import datetime
 from functools import cache
 from logging import getLogger
 from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
 import urllib3
 from twilio.http import HttpClient
@@ -76,16 +77,15 @@ class OneShotHttpClient(HttpClient):  # type: ignore[misc]  # the SDK ships no t
         """
         self.status = self.retry_after_seconds = None
         credentials = urllib3.make_headers(basic_auth=f"{auth[0]}:{auth[1]}") if auth else {}
-        fields = {name: str(value) for name, value in (data or params or {}).items()}
+        url = f"{uri}?{urlencode(params)}" if params else uri
         with urllib3.PoolManager(num_pools=1, maxsize=1, ssl_context=_tls_context()) as pool:
             if self._start_before is not None and self._now() > self._start_before:
                 raise SendTooLateError("the moment until which the send may start has passed")
             try:
                 answer = pool.request(
                     method,
-                    uri,
-                    fields=fields or None,
-                    encode_multipart=False,
+                    url,
+                    body=urlencode(data) if data else None,
                     headers={**(headers or {}), **credentials},
                     timeout=urllib3.Timeout(
                         connect=min(CONNECT_SECONDS, self._timeout_seconds), total=self._timeout_seconds

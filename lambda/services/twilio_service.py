@@ -66,7 +66,9 @@ class TwilioWhatsApp:
             message = self._client(credentials, http).messages.create(**arguments)
         except (TwilioException, NotSentError, AnswerLostError) as exc:
             raise classify(exc, http, creating=True) from exc
-        except (ValueError, TypeError, KeyError) as exc:  # a 2xx answer that is not what Twilio documents
+        except (ValueError, TypeError, KeyError) as exc:
+            if http.status is None:  # nothing was asked yet: a mistake of ours
+                raise
             raise DeliveryUnknownError("Twilio's answer can't be read") from exc
         if not message.sid:
             raise DeliveryUnknownError("Twilio's answer names no message")
@@ -81,6 +83,8 @@ class TwilioWhatsApp:
         except (TwilioException, NotSentError, AnswerLostError) as exc:
             raise classify(exc, http, creating=False) from exc
         except (ValueError, TypeError, KeyError) as exc:
+            if http.status is None:
+                raise
             raise TransientError("Twilio's list can't be read", code="twilio_list_unreadable") from exc
         return [self._message(message) for message in messages if message.sid]
 
