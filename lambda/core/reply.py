@@ -147,13 +147,24 @@ def _last_break(pattern: re.Pattern[str], text: str, after: int, window: int) ->
     for match in pattern.finditer(text, after):
         if match.start() > window:
             break
-        if after < match.start() and match.end() < len(text):
+        if after < match.start() and match.end() < len(text) and all(_is_boundary(text, at) for at in match.span()):
             last = match.span()
     return last
 
 
+def _is_boundary(text: str, index: int) -> bool:
+    """Whether a grapheme ends before `index`, which is beside white space or the end of a sentence.
+
+    There, two characters decide: nothing before them can join them.
+    """
+    import regex  # noqa: PLC0415 - 10 ms that only a long text is worth
+
+    first = regex.match(r"\X", text, pos=index - 1, endpos=index + 1)
+    return first is not None and first.end() == index
+
+
 def _grapheme_break(text: str, window: int) -> tuple[int, int]:
-    import regex  # noqa: PLC0415 - 10 ms that only a text without spaces is worth
+    import regex  # noqa: PLC0415
 
     end = 0
     for match in regex.finditer(r"\X", text):
