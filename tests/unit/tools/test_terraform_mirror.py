@@ -44,7 +44,8 @@ def test_no_mirror_means_the_registry(home: dict[str, str], tmp_path: Path) -> N
 
 @pytest.mark.parametrize("lay_out", [unpacked, packed])
 def test_the_folder_that_the_variable_names_is_used(
-    lay_out: Callable[[Path], Path], home: dict[str, str], tmp_path: Path) -> None:
+    lay_out: Callable[[Path], Path], home: dict[str, str], tmp_path: Path
+) -> None:
     mirror = lay_out(tmp_path / "mine")
 
     assert find({**home, VARIABLE: str(mirror)}, tmp_path / "opt") == mirror
