@@ -1,0 +1,108 @@
+# Everything a contributor or an operator runs. `make` alone lists the targets.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+ENV ?= dev
+ENGINE ?=
+SCHEDULES ?= 20000
+SEED ?= 0
+ARCH ?= arm64
+PACKAGE_PYTHON ?= 3.13
+
+BIN := .venv/bin
+RUN := $(BIN)/python
+READY := .venv/.ready
+EMULATOR := .venv-ministack/.ready
+
+export ENGINE
+export UV_NO_PROGRESS := 1
+
+.PHONY: help setup test check lint format typecheck test-unit simulate test-integration tf-check tf-test \
+	package plan deploy destroy lock schema clean
+
+help: ## List the targets
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+##@ Try it
+
+##@ Test it
+test: lint typecheck tf-check test-unit simulate-quick test-integration ## Everything: lint, types, unit tests, simulation, integration
+
+check: lint typecheck tf-check test-unit ## What needs no emulator and changes no file
+
+lint: $(READY) ## Lint and check the format
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --check --quiet . || { echo "Not formatted as it should be: run 'make format'."; exit 1; }
+
+format: $(READY) ## Format and fix what can be fixed
+	@$(BIN)/ruff check --quiet --fix . || true
+	@$(BIN)/ruff format .
+
+typecheck: $(READY) ## Check the types
+	@$(BIN)/mypy
+
+test-unit: $(READY) ## Unit tests: no sockets, seconds
+	@$(RUN) -m pytest -q -n 2 tests/unit
+
+.PHONY: simulate-quick
+simulate-quick: $(READY)
+	@$(RUN) -m pytest -q -n 2 tests/simulation
+
+simulate: $(READY) ## Search for a counter-example (SCHEDULES=20000 SEED=0)
+	@PYTHONPATH=lambda $(RUN) -m tests.simulation --schedules $(SCHEDULES) --seed $(SEED)
+
+test-integration: $(READY) $(EMULATOR) ## The whole product on an emulator (ENGINE=localstack|ministack)
+	@$(RUN) -m pytest -q -m integration tests/integration
+
+tf-check: $(READY) ## Format and validity of the Terraform files
+	@$(RUN) -m tools.terraform check
+
+tf-test: $(READY) ## Terraform tests on a mocked provider
+	@$(RUN) -m tools.terraform test
+
+##@ Run it on AWS
+package: $(READY) ## Build dist/whatsapp_processor_deployment_package.zip (PACKAGE_PYTHON=3.13 ARCH=arm64)
+	@$(RUN) -m tools.package --python $(PACKAGE_PYTHON) --arch $(ARCH)
+
+plan: package ## Show what a deployment would change (ENV=dev)
+	@$(RUN) -m tools.terraform plan --env $(ENV)
+
+deploy: package ## Deploy (ENV=dev)
+	@$(RUN) -m tools.terraform deploy --env $(ENV)
+
+destroy: $(READY) ## Destroy an environment that is not protected (ENV=dev)
+	@$(RUN) -m tools.terraform destroy --env $(ENV)
+
+##@ Keep it
+setup: $(READY) $(EMULATOR) ## Install what the other targets need (they do so themselves)
+
+lock: $(READY) ## Lock the dependencies anew, with hashes
+	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header requirements.in -o requirements.txt
+	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header -c requirements.txt requirements-dev.in -o requirements-dev.txt
+	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header requirements-ministack.in -o requirements-ministack.txt
+
+schema: $(READY) ## Write docs/context-object.schema.json from the model
+	@$(RUN) -m tools.context_schema
+
+clean: ## Remove what was built and cached, environments included
+	rm -rf .venv .venv-* .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist reports terraform/.terraform
+
+$(READY): requirements-dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+		|| { echo "Python 3.11 or later is needed; '$(PYTHON)' is not one. Say 'make PYTHON=python3.12 ...' or install it."; exit 1; }
+	@echo "Installing the tools into .venv ..."
+	@$(PYTHON) -m venv .venv || { echo "Python's venv module is missing: on Debian and Ubuntu, install python3-venv."; exit 1; }
+	@awk '/^[^ ]/ {keep = /^uv==/} keep' requirements-dev.txt > .venv/uv.txt
+	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r .venv/uv.txt
+	@$(BIN)/uv pip sync -q --python $(RUN) --require-hashes requirements-dev.txt
+	@touch $@
+
+$(EMULATOR): requirements-ministack.txt $(READY)
+	@echo "Installing the embedded emulator into .venv-ministack ..."
+	@$(BIN)/uv venv -q --allow-existing --python $(RUN) .venv-ministack
+	@$(BIN)/uv pip sync -q --python .venv-ministack/bin/python --require-hashes requirements-ministack.txt
+	@touch $@
