@@ -97,7 +97,6 @@ class BatchProcessor:
         attributes = record.get("attributes")
         attributes = attributes if isinstance(attributes, Mapping) else {}
         handle = record.get("receiptHandle")
-        sent_ms = _integer(attributes.get("SentTimestamp"))
         context: ContextObject | InvalidContextError
         try:
             context = parse_context(record.get("body"))
@@ -109,7 +108,7 @@ class BatchProcessor:
             message_id=str(record["messageId"]),
             receipt_handle=handle if isinstance(handle, str) else "",
             receive_count=max(_integer(attributes.get("ApproximateReceiveCount")) or 1, 1),
-            sent_at=datetime.fromtimestamp(sent_ms / 1000, tz=UTC) if sent_ms else None,
+            sent_at=_moment(_integer(attributes.get("SentTimestamp"))),
             context=context,
             hidden_until=hidden_until,
             lease=Lease(self._new_owner()),
@@ -146,6 +145,13 @@ def by_recipient(deliveries: Sequence[Delivery]) -> list[list[Delivery]]:
     for index, delivery in enumerate(deliveries):
         groups.setdefault(delivery.recipient_tel or f"#{index}", []).append(delivery)
     return list(groups.values())
+
+
+def _moment(epoch_ms: int | None) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(epoch_ms / 1000, tz=UTC) if epoch_ms else None
+    except (ValueError, OverflowError, OSError):  # beyond the year 9999
+        return None
 
 
 def _integer(text: object) -> int | None:

@@ -4,12 +4,20 @@ from collections.abc import Sequence
 
 
 class InMemoryQueue:
-    """Remembers every change of visibility; handles in `gone` can't be kept any more."""
+    """Remembers every change of visibility.
+
+    Attributes:
+        gone: Handles that can't be kept any more.
+        error: What the next calls fail with.
+    """
 
     def __init__(self) -> None:
         self.hidden: list[tuple[str, int]] = []
         self.gone: set[str] = set()
+        self.error: Exception | None = None
 
     def hide(self, receipt_handles: Sequence[str], seconds: int) -> set[str]:
+        if self.error is not None:
+            raise self.error
         self.hidden.extend((handle, seconds) for handle in receipt_handles if handle not in self.gone)
         return set(receipt_handles) & self.gone

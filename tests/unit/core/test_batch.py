@@ -1,0 +1,393 @@
+"""Batch: records side by side, one's fate never another's, and when each comes again."""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from core.batch import BatchProcessor, LeaseRenewal, by_recipient
+from core.conversation import ConversationKey
+from core.delivery import Delivery
+from core.errors import LostLeaseError, StoreUnavailableError, TransientError
+from core.lease import Lease
+from core.pipeline import Redelivery
+from tests.context_objects import make_body
+from tests.fakes.clock import START, FakeClock
+from tests.fakes.queue import InMemoryQueue
+from tests.fakes.telemetry import RecordingTelemetry
+from tests.in_memory import InlineExecutor
+from tests.sqs_events import SENT_AT_MS, make_record
+from tests.unit.core.conftest import VISIBILITY_SECONDS
+from utils.context_model import ContextObject
+from utils.context_processor import InvalidContextError
+from utils.deadline import Deadline
+
+DEADLINE = Deadline(lambda: 300.0, 15.0)
+
+
+@dataclass
+class FakeHeartbeat:
+    """Notes whom it holds while."""
+
+    log: list[str]
+    held: list[Delivery] = field(default_factory=list)
+
+    @contextmanager
+    def holding(self, deliveries: Sequence[Delivery]) -> Iterator[None]:
+        self.held = list(deliveries)
+        self.log.append("hold")
+        yield
+        self.log.append("let go")
+
+    def settle(self, delivery: Delivery) -> None:
+        self.log.append(f"settle {delivery.message_id}")
+
+
+@dataclass
+class Batch:
+    """A batch processor on a pipeline that does as it is told, by message id."""
+
+    verdicts: dict[str, Redelivery | Exception] = field(default_factory=dict)
+    seen: list[Delivery] = field(default_factory=list)
+    log: list[str] = field(default_factory=list)
+    telemetry: RecordingTelemetry = field(default_factory=RecordingTelemetry)
+    executor: Any = field(default_factory=InlineExecutor)
+    while_processing: Callable[[Delivery], None] = lambda delivery: None  # noqa: ARG005
+
+    def __post_init__(self) -> None:
+        self.heartbeat = FakeHeartbeat(self.log)
+        self.queue = InMemoryQueue()
+
+    def run(self, *records: dict[str, Any]) -> list[str]:
+        owners = iter(range(100))
+        processor = BatchProcessor(
+            pipeline=self,  # type: ignore[arg-type]
+            heartbeat=self.heartbeat,
+            queue=self,  # type: ignore[arg-type]
+            executor=self.executor,
+            clock=FakeClock(),
+            telemetry=self.telemetry,
+            new_owner=lambda: f"owner-{next(owners)}",
+            visibility_seconds=VISIBILITY_SECONDS,
+        )
+        return processor.process(records, DEADLINE)
+
+    def process(self, delivery: Delivery, deadline: Deadline) -> Redelivery | None:
+        assert deadline is DEADLINE
+        self.seen.append(delivery)
+        self.log.append(f"process {delivery.message_id}")
+        self.while_processing(delivery)
+        verdict = self.verdicts.get(delivery.message_id)
+        if isinstance(verdict, Exception):
+            raise verdict
+        return verdict
+
+    def hide(self, receipt_handles: Sequence[str], seconds: int) -> set[str]:
+        self.log.append(f"hide {' '.join(receipt_handles)} {seconds}")
+        return self.queue.hide(receipt_handles, seconds)
+
+
+def records(count: int) -> list[dict[str, Any]]:
+    """Return records for as many recipients."""
+    return [
+        make_record(message_id=f"m-{number}", body=make_body(recipient_tel=f"+4477009001{number:02}"))
+        for number in range(1, count + 1)
+    ]
+
+
+# Verdicts
+
+
+def test_what_is_done_is_not_named() -> None:
+    assert Batch().run(*records(3)) == []
+
+
+def test_what_is_not_done_is_named() -> None:
+    batch = Batch(verdicts={"m-1": Redelivery(0), "m-3": Redelivery(23)})
+
+    assert batch.run(*records(3)) == ["m-1", "m-3"]
+
+
+def test_a_failed_message_comes_again_when_its_error_says() -> None:
+    batch = Batch(verdicts={"m-1": Redelivery(0), "m-2": Redelivery(23)})
+
+    batch.run(*records(2))
+
+    assert batch.queue.hidden == [("m-1/1", 0), ("m-2/1", 23)]
+
+
+def test_its_visibility_is_set_after_the_heartbeat_has_let_go_of_it() -> None:
+    batch = Batch(verdicts={"m-1": Redelivery(23)})
+
+    batch.run(*records(1))
+
+    assert batch.log == ["hold", "process m-1", "settle m-1", "hide m-1/1 23", "let go"]
+
+
+def test_a_message_of_another_delivery_keeps_the_visibility_it_has() -> None:
+    batch = Batch(verdicts={"m-1": Redelivery(None)})
+
+    again = batch.run(*records(1))
+
+    assert again == ["m-1"]
+    assert batch.queue.hidden == []
+
+
+def test_one_records_exception_does_not_touch_the_others() -> None:
+    batch = Batch(verdicts={"m-2": KeyError("text of the input")})
+
+    again = batch.run(*records(3))
+
+    assert again == ["m-2"]
+    assert [delivery.message_id for delivery in batch.seen] == ["m-1", "m-2", "m-3"]
+    line = batch.telemetry.only("message_failed")
+    assert line.fields == {"message_id": "m-2", "exception_type": "KeyError"}
+
+
+@pytest.mark.parametrize(
+    ("gone", "error", "code"),
+    [
+        pytest.param({"m-1/1"}, None, "receipt_handle_invalid", id="the handle is of no use any more"),
+        pytest.param(set(), TransientError("no answer", code="sqs_unavailable"), "sqs_unavailable", id="no answer"),
+    ],
+)
+def test_a_visibility_that_can_not_be_set_is_logged_and_nothing_more(
+    gone: set[str], error: Exception | None, code: str
+) -> None:
+    batch = Batch(verdicts={"m-1": Redelivery(23)})
+    batch.queue.gone = gone
+    batch.queue.error = error
+
+    again = batch.run(*records(2))
+
+    assert again == ["m-1"]
+    assert batch.telemetry.only("visibility_not_changed").fields == {"message_id": "m-1", "code": code}
+
+
+def test_a_batch_says_how_it_went() -> None:
+    batch = Batch(verdicts={"m-1": Redelivery(23)})
+
+    batch.run(*records(3))
+
+    assert batch.telemetry.only("batch_finished").fields == {"records": 3, "failed": 1}
+
+
+# Side by side
+
+
+def test_records_are_processed_at_the_same_time() -> None:
+    meeting = threading.Barrier(10)
+    with ThreadPoolExecutor(10) as executor:
+        batch = Batch(executor=executor, while_processing=lambda _: bool(meeting.wait(5)) and None)
+
+        again = batch.run(*records(10))
+
+    assert again == []
+
+
+def test_records_of_one_recipient_are_processed_one_after_another_in_their_order() -> None:
+    at_work: list[str] = []
+    together: list[list[str]] = []
+
+    def note(delivery: Delivery) -> None:
+        at_work.append(delivery.message_id)
+        together.append(list(at_work))
+        at_work.remove(delivery.message_id)
+
+    with ThreadPoolExecutor(10) as executor:
+        batch = Batch(executor=executor, while_processing=note)
+        batch.run(*[make_record(message_id=f"m-{n}", body=make_body(conversation_id=f"c-{n}")) for n in range(5)])
+
+    assert [delivery.message_id for delivery in batch.seen] == ["m-0", "m-1", "m-2", "m-3", "m-4"]
+    assert all(len(ids) == 1 for ids in together)
+
+
+def test_a_refused_message_waits_its_turn_if_its_recipient_is_known() -> None:
+    deliveries = Batch()
+    deliveries.run(
+        make_record(message_id="m-1"),
+        make_record(message_id="m-2", body=make_body(metadata=...)),
+        make_record(message_id="m-3", body="not JSON"),
+        make_record(message_id="m-4", body="not JSON either"),
+    )
+
+    groups = by_recipient(deliveries.seen)
+
+    assert [[delivery.message_id for delivery in group] for group in groups] == [["m-1", "m-2"], ["m-3"], ["m-4"]]
+
+
+# Deliveries
+
+
+def delivery_of(record: dict[str, Any]) -> Delivery:
+    batch = Batch()
+    batch.run(record)
+    (delivery,) = batch.seen
+    return delivery
+
+
+def test_a_record_becomes_a_delivery() -> None:
+    delivery = delivery_of(make_record(message_id="m-9", receive_count=2))
+
+    assert (delivery.message_id, delivery.receipt_handle, delivery.receive_count) == ("m-9", "m-9/2", 2)
+    assert delivery.sent_at == datetime.fromtimestamp(SENT_AT_MS / 1000, tz=UTC)
+    assert delivery.hidden_until == START.timestamp() + VISIBILITY_SECONDS
+    assert isinstance(delivery.context, ContextObject)
+
+
+def test_each_delivery_has_a_lease_of_its_own() -> None:
+    batch = Batch()
+
+    batch.run(*records(3))
+
+    assert len({delivery.lease.owner for delivery in batch.seen}) == 3
+
+
+def test_all_deliveries_are_held_from_the_start() -> None:
+    batch = Batch()
+
+    batch.run(*records(3))
+
+    assert batch.heartbeat.held == batch.seen
+
+
+@pytest.mark.parametrize("body", [..., None, "not JSON", 5])
+def test_a_body_that_can_not_be_read_becomes_a_delivery_too(body: Any) -> None:
+    assert isinstance(delivery_of(make_record(body=None) | {"body": body}).context, InvalidContextError)
+
+
+@pytest.mark.parametrize(
+    ("attributes", "receive_count", "sent_at"),
+    [
+        pytest.param({}, 1, None, id="none"),
+        pytest.param(None, 1, None, id="null"),
+        pytest.param([], 1, None, id="a list"),
+        pytest.param({"ApproximateReceiveCount": "0", "SentTimestamp": "0"}, 1, None, id="zero"),
+        pytest.param({"ApproximateReceiveCount": "-2", "SentTimestamp": "-1"}, 1, None, id="negative"),
+        pytest.param({"ApproximateReceiveCount": 2, "SentTimestamp": 1}, 1, None, id="numbers"),
+        pytest.param({"ApproximateReceiveCount": "x", "SentTimestamp": "²"}, 1, None, id="no numbers"),
+        pytest.param({"ApproximateReceiveCount": "9" * 5000, "SentTimestamp": "9" * 5000}, 1, None, id="huge"),
+        pytest.param({"ApproximateReceiveCount": "4", "SentTimestamp": "9" * 15}, 4, None, id="beyond the calendar"),
+    ],
+)
+def test_attributes_that_can_not_be_read_are_left_out(
+    attributes: Any, receive_count: int, sent_at: datetime | None
+) -> None:
+    delivery = delivery_of(make_record(attributes=attributes))
+
+    assert (delivery.receive_count, delivery.sent_at) == (receive_count, sent_at)
+
+
+@pytest.mark.parametrize("handle", [..., None, "", 5, ["h"]])
+def test_a_message_without_a_handle_is_processed_and_left_to_its_visibility(handle: Any) -> None:
+    batch = Batch(verdicts={"m-1": Redelivery(0)})
+
+    again = batch.run(make_record(receiptHandle=handle))
+
+    assert again == ["m-1"]
+    assert batch.queue.hidden == []
+
+
+def test_losing_a_message_loses_its_lease() -> None:
+    delivery = delivery_of(make_record())
+    delivery.lease.take(ConversationKey("+447700900123", "conv-0001"), START.timestamp() + 300)
+
+    delivery.lose()
+
+    with pytest.raises(LostLeaseError):
+        delivery.lease.check(START.timestamp(), 0)
+
+
+# Renewing leases
+
+
+@dataclass
+class FakeStore:
+    """The part of a store that a renewal needs."""
+
+    error: Exception | None = None
+    renewed: list[float] = field(default_factory=list)
+    meanwhile: Callable[[], None] = lambda: None
+
+    def renew(self, lease: Lease, expires_at: float) -> None:
+        self.renewed.append(expires_at)
+        self.meanwhile()
+        if self.error is not None:
+            raise self.error
+
+
+def held_delivery() -> Delivery:
+    delivery = delivery_of(make_record())
+    delivery.lease.take(ConversationKey("+447700900123", "conv-0001"), START.timestamp() + 345)
+    delivery.lease.confirm()
+    delivery.hidden_until = START.timestamp() + 480
+    return delivery
+
+
+def renewal(store: FakeStore) -> LeaseRenewal:
+    return LeaseRenewal(store, safety_margin_seconds=15)  # type: ignore[arg-type]
+
+
+def test_a_lease_is_renewed_until_a_margin_before_the_visibility_ends() -> None:
+    store, delivery = FakeStore(), held_delivery()
+
+    kept = renewal(store)(delivery)
+
+    assert kept
+    assert store.renewed == [START.timestamp() + 465]
+    assert delivery.lease.expires_at == START.timestamp() + 465
+
+
+def test_a_lease_is_never_shortened() -> None:
+    store, delivery = FakeStore(), held_delivery()
+    delivery.hidden_until = START.timestamp() + 360
+
+    kept = renewal(store)(delivery)
+
+    assert kept
+    assert store.renewed == []
+
+
+@pytest.mark.parametrize("when", ["before it is taken", "about to be given up"])
+def test_a_lease_that_the_record_does_not_show_is_not_renewed(when: str) -> None:
+    store, delivery = FakeStore(), held_delivery()
+    if when == "before it is taken":
+        delivery.lease = Lease("owner")
+    else:
+        delivery.lease.finish()
+
+    kept = renewal(store)(delivery)
+
+    assert kept
+    assert store.renewed == []
+
+
+def test_a_lease_that_is_anothers_is_lost() -> None:
+    store, delivery = FakeStore(error=LostLeaseError("taken over")), held_delivery()
+
+    kept = renewal(store)(delivery)
+
+    assert not kept
+    assert delivery.lease.expires_at == START.timestamp() + 345
+
+
+def test_a_lease_that_was_given_up_meanwhile_is_not_lost_but_over() -> None:
+    delivery = held_delivery()
+    store = FakeStore(error=LostLeaseError("given up"), meanwhile=delivery.lease.finish)
+
+    assert renewal(store)(delivery)
+
+
+def test_a_lease_that_could_not_be_renewed_ends_when_it_would_have() -> None:
+    store, delivery = FakeStore(error=StoreUnavailableError("no answer")), held_delivery()
+
+    with pytest.raises(StoreUnavailableError):
+        renewal(store)(delivery)
+
+    assert delivery.lease.expires_at == START.timestamp() + 345
+    assert delivery.lease.renewable
