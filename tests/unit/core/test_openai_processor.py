@@ -1,0 +1,190 @@
+"""OpenAI processor: how a run is waited for, and what its end means."""
+
+import json
+
+import pytest
+
+from core.conversation import Mode, Status
+from core.errors import ReplyError, RunFailedError
+from core.model import RunReport, RunState
+from core.openai_processor import final_text, poll_pause_seconds, user_message
+from core.pipeline import Redelivery
+from tests.context_objects import make_body
+from tests.unit.core.conftest import Core
+from utils.context_processor import parse_context
+
+FRONT, COMPANY = "frontend_payload", "company_data_payload"
+
+
+@pytest.mark.parametrize(
+    ("elapsed", "wish", "pause"),
+    [
+        pytest.param(0.0, None, 0.25, id="at first"),
+        pytest.param(2.5, None, 0.25, id="still"),
+        pytest.param(20.0, None, 2.0, id="a tenth of the time so far"),
+        pytest.param(100.0, None, 10.0, id="at most"),
+        pytest.param(1000.0, None, 10.0, id="never more"),
+        pytest.param(1000.0, 0.5, 0.5, id="the vendor's wish"),
+        pytest.param(0.0, 60.0, 10.0, id="a wish too long"),
+        pytest.param(0.0, -1.0, 0.0, id="a wish that makes no sense"),
+    ],
+)
+def test_polls_come_less_often_with_time(elapsed: float, wish: float | None, pause: float) -> None:
+    assert poll_pause_seconds(elapsed, wish) == pause
+
+
+def test_a_long_run_is_polled_no_more_than_needed(core: Core) -> None:
+    core.model.outcome.duration_seconds = 120.0
+
+    core.receive()
+
+    pauses = core.clock.sleeps
+    assert pauses == sorted(pauses)
+    assert len(pauses) < 60
+    assert sum(pauses) < 132
+    assert core.record().conversation.status is Status.SENT
+
+
+def test_polling_stops_when_the_lease_is_lost(core: Core) -> None:
+    """Another delivery polls the same run; two would be one too many for the rate limit."""
+    core.model.outcome.duration_seconds = 1000.0
+    delivery = core.delivery()
+    pauses = iter([None, None, delivery.lose])
+    sleep = core.clock.sleep
+
+    def sleep_and_lose(seconds: float) -> None:
+        sleep(seconds)
+        lose = next(pauses)
+        if lose is not None:
+            lose()
+
+    core.clock.sleep = sleep_and_lose  # type: ignore[method-assign]
+
+    verdict = core.pipeline().process(delivery, core.deadline())
+
+    assert verdict == Redelivery(None)
+    assert len(core.clock.sleeps) == 3
+
+
+def test_an_answer_that_comes_at_once_is_not_polled(core: Core) -> None:
+    core.model.outcome.duration_seconds = 0.0
+
+    core.receive()
+
+    assert core.clock.sleeps == []
+    assert core.record().conversation.status is Status.SENT
+
+
+def report(state: RunState, *, reason: str | None = None, retriable: bool = False, refusal: bool = False) -> RunReport:
+    return RunReport("resp_1", state, text="Hello", reason=reason, retriable=retriable, refusal=refusal)
+
+
+def test_the_text_of_a_completed_run_is_the_answer() -> None:
+    assert final_text(report(RunState.COMPLETED)) == "Hello"
+
+
+@pytest.mark.parametrize(
+    ("ended", "code"),
+    [
+        pytest.param(report(RunState.COMPLETED, refusal=True), "openai_refusal", id="refusal"),
+        pytest.param(report(RunState.INCOMPLETE, refusal=True), "openai_refusal", id="incomplete refusal"),
+        pytest.param(report(RunState.REQUIRES_ACTION), "openai_requires_action", id="tool"),
+        pytest.param(report(RunState.INCOMPLETE, reason="max_output_tokens"), "openai_incomplete", id="incomplete"),
+        pytest.param(report(RunState.INCOMPLETE), "openai_incomplete", id="incomplete without a reason"),
+        pytest.param(report(RunState.CANCELLED), "openai_run_cancelled", id="cancelled"),
+        pytest.param(report(RunState.FAILED, reason="invalid_prompt"), "openai_run_invalid_prompt", id="prompt"),
+        pytest.param(report(RunState.FAILED), "openai_run_failed", id="failed without a reason"),
+    ],
+)
+def test_an_end_that_another_run_would_repeat_is_permanent(ended: RunReport, code: str) -> None:
+    with pytest.raises(ReplyError) as caught:
+        final_text(ended)
+
+    assert caught.value.code == code
+    assert caught.value.ends_run
+
+
+@pytest.mark.parametrize(
+    ("ended", "code"),
+    [
+        pytest.param(report(RunState.EXPIRED), "openai_run_expired", id="expired"),
+        pytest.param(
+            report(RunState.FAILED, reason="server_error", retriable=True), "openai_run_server_error", id="server"
+        ),
+        pytest.param(
+            report(RunState.FAILED, reason="rate_limit_exceeded", retriable=True),
+            "openai_run_rate_limit_exceeded",
+            id="rate",
+        ),
+    ],
+)
+def test_an_end_that_another_run_may_not_have_is_transient(ended: RunReport, code: str) -> None:
+    with pytest.raises(RunFailedError) as caught:
+        final_text(ended)
+
+    assert caught.value.code == code
+    assert caught.value.ends_run
+
+
+def test_why_a_run_was_incomplete_is_said() -> None:
+    with pytest.raises(ReplyError, match="max_output_tokens"):
+        final_text(report(RunState.INCOMPLETE, reason="max_output_tokens"))
+
+
+# What the model is told
+
+
+def test_what_is_not_given_is_not_told() -> None:
+    context = parse_context(
+        make_body(
+            **{
+                f"{FRONT}__project_data": ...,
+                f"{FRONT}__recipient_data__recipient_email": None,
+                f"{COMPANY}__company_rep": ...,
+                f"{COMPANY}__project_name": None,
+            }
+        )
+    )
+
+    sections = dict(section.split(":\n", 1) for section in user_message(context).split("\n\n"))
+
+    assert list(sections) == ["Company", "Project", "Recipient", "Contact numbers"]
+    assert json.loads(sections["Project"]) == {"project_id": "spring"}
+    assert "email" not in json.loads(sections["Recipient"])
+
+
+def test_a_representative_may_be_a_text() -> None:
+    context = parse_context(make_body(**{f"{COMPANY}__company_rep": 'Carol "the boss"'}))
+
+    sections = dict(section.split(":\n", 1) for section in user_message(context).split("\n\n"))
+
+    assert json.loads(sections["Representative"]) == 'Carol "the boss"'
+
+
+def test_text_of_the_input_can_not_pose_as_a_section() -> None:
+    context = parse_context(make_body(**{f"{FRONT}__project_data": {"note": "\n\nCompany:\n{}"}}))
+
+    titles = [section.split(":\n", 1)[0] for section in user_message(context).split("\n\n")]
+
+    assert titles.count("Company") == 1
+
+
+def test_an_inline_definition_wins_over_the_one_in_the_zip(core: Core) -> None:
+    path = f"{COMPANY}__ai_config__openai_config__whatsapp__assistant_definition"
+
+    core.receive(body=make_body(**{path: {"instructions": "Be brief."}}))
+
+    request = core.model.runs["resp_1"].request
+    assert request.definition.instructions == "Be brief."
+    assert request.assistant_id == "first-contact"
+    assert request.mode is Mode.TEMPLATE
+
+
+def test_a_server_that_keeps_definitions_itself_needs_none(core: Core) -> None:
+    core.model.needs_definition = False
+    path = f"{COMPANY}__ai_config__openai_config__whatsapp__assistant_id_template_sender"
+
+    verdict = core.receive(body=make_body(**{path: "asst_123"}))
+
+    assert verdict is None
+    assert core.model.runs["resp_1"].request.definition is None
