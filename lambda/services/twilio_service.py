@@ -28,6 +28,9 @@ PAGE_SIZE = 100
 WAIT_SECONDS = {21611: 300.0, 63017: 60.0, 63018: 900.0}
 """Refusals that pass: the sender's queue is full, or a rate limit is reached. Source: Twilio, error codes."""
 
+_UNREADABLE = (ValueError, TypeError, KeyError, AttributeError)
+"""What the SDK raises where an answer's body is not of the shape it expects."""
+
 _UNKNOWN_STATUS = {408}
 _REJECTED_STATUS = {401, 403}
 _RATE_STATUS = 429
@@ -63,16 +66,13 @@ class TwilioWhatsApp:
         if self._status_callback_url:
             arguments["status_callback"] = self._status_callback_url
         try:
-            message = self._client(credentials, http).messages.create(**arguments)
+            return self._message(self._client(credentials, http).messages.create(**arguments))
         except (TwilioException, NotSentError, AnswerLostError) as exc:
             raise classify(exc, http, creating=True) from exc
-        except (ValueError, TypeError, KeyError) as exc:
+        except _UNREADABLE as exc:
             if http.status is None:  # nothing was asked yet: a mistake of ours
                 raise
             raise DeliveryUnknownError("Twilio's answer can't be read") from exc
-        if not message.sid:
-            raise DeliveryUnknownError("Twilio's answer names no message")
-        return self._message(message)
 
     def list_messages(self, to: str, from_: str, credentials: TwilioCredentials) -> list[TwilioMessage]:
         http = OneShotHttpClient(self._timeout_seconds, self._now)
@@ -80,13 +80,13 @@ class TwilioWhatsApp:
             messages = self._client(credentials, http).messages.list(
                 to=CHANNEL + to, from_=CHANNEL + from_, limit=LIST_LIMIT, page_size=PAGE_SIZE
             )
+            return [self._message(message) for message in messages]
         except (TwilioException, NotSentError, AnswerLostError) as exc:
             raise classify(exc, http, creating=False) from exc
-        except (ValueError, TypeError, KeyError) as exc:
+        except _UNREADABLE as exc:
             if http.status is None:
                 raise
             raise TransientError("Twilio's list can't be read", code="twilio_list_unreadable") from exc
-        return [self._message(message) for message in messages if message.sid]
 
     def _client(self, credentials: TwilioCredentials, http: OneShotHttpClient) -> Client:
         client = Client(
@@ -97,10 +97,13 @@ class TwilioWhatsApp:
         return client
 
     def _message(self, message: Any) -> TwilioMessage:
-        created = message.date_created
+        """Read a message; raise TypeError if it is not what Twilio documents."""
+        sid, body, created = message.sid, message.body or "", message.date_created
+        if not isinstance(sid, str) or not sid or not isinstance(body, str):
+            raise TypeError("a message without an id, or with another type of body")
         return TwilioMessage(
-            sid=message.sid,
-            body=message.body or "",
+            sid=sid,
+            body=body,
             created_at=created if isinstance(created, datetime) and created.tzinfo else self._now(),
         )
 
@@ -144,4 +147,5 @@ def _code(exc: Exception, status: int | None) -> int | None:
     code = exc.code if isinstance(exc, (TwilioRestException, TwilioServiceException)) else None
     if isinstance(code, str) and code.isascii() and code.isdigit():
         code = int(code)
-    return code if isinstance(code, int) and 0 < code < 1_000_000 else status  # noqa: PLR2004
+    is_code = isinstance(code, int) and not isinstance(code, bool) and 0 < code < 1_000_000  # noqa: PLR2004
+    return code if is_code else status

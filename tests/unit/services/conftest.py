@@ -1,0 +1,15 @@
+import pytest
+
+from tests.fakes.clock import FakeClock
+from tests.stub_transports import StubTransports
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def stubs(clock: FakeClock) -> StubTransports:
+    """The vendors, reached by the real SDKs."""
+    return StubTransports(clock)
