@@ -1,5 +1,6 @@
 """The conversation record: its states, its parts and what one delivery may do with it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -38,6 +39,41 @@ FAILURE_STATUS = {
     Step.CLOSE: Status.FAILED_UNKNOWN,
 }
 """The status a record is left in when a delivery fails in a step."""
+
+TRANSITIONS: Mapping[Status | None, frozenset[Status]] = {
+    None: frozenset({Status.PROCESSING, Status.FAILED_VALIDATION}),
+    Status.PROCESSING: frozenset(
+        {
+            Status.PROCESSING,  # the holder of the lease died
+            Status.SENDING,
+            Status.SENT,  # every part was out already
+            Status.FAILED_SECRETS,
+            Status.FAILED_AI,
+            Status.FAILED_SEND,
+            Status.FAILED_UNKNOWN,
+        }
+    ),
+    Status.SENDING: frozenset(
+        {
+            Status.SENDING,  # the next part, a new intent, or the holder of the lease died
+            Status.PROCESSING,  # the intent came between a take-over's look and its write, and stays in the record
+            Status.SENT,
+            Status.FAILED_SECRETS,
+            Status.FAILED_SEND,
+            Status.FAILED_UNKNOWN,
+        }
+    ),
+    Status.FAILED_VALIDATION: frozenset({Status.PROCESSING, Status.FAILED_VALIDATION}),
+    Status.FAILED_SECRETS: frozenset({Status.PROCESSING, Status.SENDING}),
+    Status.FAILED_AI: frozenset({Status.PROCESSING}),
+    Status.FAILED_SEND: frozenset({Status.PROCESSING, Status.SENDING}),
+    Status.FAILED_UNKNOWN: frozenset({Status.PROCESSING, Status.SENDING}),
+    Status.SENT: frozenset(),
+}
+"""What a write may make of a record's status, itself included; None is no record.
+
+A record that failed comes back as `sending` where it shows an intent whose outcome is not known, else as `processing`.
+"""
 
 
 class Mode(StrEnum):

@@ -3,7 +3,7 @@
 from collections import Counter
 
 from core.claim import UNFINISHED
-from core.conversation import ConversationKey, Status
+from core.conversation import TRANSITIONS, ConversationKey, Status
 from core.errors import LeaseHeldError
 from core.ports import OutboundPart
 from tests.fakes.store import Record
@@ -36,6 +36,7 @@ class Invariants:
     def __init__(self, world: World) -> None:
         self._world = world
         self._deliveries_seen = 0
+        self._statuses: dict[ConversationKey, Status] = {}
         self._meant = Counter(
             (planned.recipient_tel, rendered(OutboundPart("", "", planned.mode, text)))
             for planned in world.scenario.conversations
@@ -47,6 +48,7 @@ class Invariants:
         """Check what must hold at every moment."""
         self._never_twice()
         self._one_owner()
+        self._statuses_follow_the_table()
         for message in self._world.queue.messages:
             if message.receive_count > MAX_RECEIVE_COUNT:
                 raise ViolationError(f"{message.message_id} was received {message.receive_count} times")
@@ -86,6 +88,16 @@ class Invariants:
             record = self._world.store.records.get(lease.key)
             if record is None or record.conversation.lease_owner != lease.owner:
                 raise ViolationError(f"{delivery.receipt_handle} trusts a lease that is not its own")
+
+    def _statuses_follow_the_table(self) -> None:
+        """No event holds more than one write: each port call takes time before its effect."""
+        for key, record in self._world.store.records.items():
+            before, now = self._statuses.get(key), record.conversation.status
+            if now is before:
+                continue
+            if now not in TRANSITIONS[before]:
+                raise ViolationError(f"{key.conversation_id} went from {before or 'no record'} to {now}")
+            self._statuses[key] = now
 
     def _never_lost(self, key: ConversationKey) -> None:
         record = self._world.store.records.get(key)

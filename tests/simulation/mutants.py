@@ -10,7 +10,7 @@ import core.pipeline
 from core.attempt import Attempt
 from core.batch import LeaseRenewal
 from core.claim import Claims
-from core.conversation import Conversation
+from core.conversation import FAILURE_STATUS, Conversation, Status, Step
 from core.errors import DeliveryUnknownError
 from core.lease import Lease
 from core.outbox import Outbox
@@ -128,6 +128,11 @@ def failures_are_not_recorded() -> Any:
     return patch.object(MessagePipeline, "_record_failure", lambda *_: None)
 
 
+def failed_sends_are_the_models_fault() -> Any:
+    """No promise is broken but the record's: only the table of transitions tells."""
+    return patch.dict(FAILURE_STATUS, {Step.SEND: Status.FAILED_AI})
+
+
 def nobody_leaves_word() -> Any:
     mark = Claims._mark
     return patch.object(Claims, "_mark", lambda self, *args: replace(mark(self, *args), code="nothing"))
@@ -186,6 +191,7 @@ EXHAUSTIVELY: tuple[Mutation, ...] = (
     claim_without_a_condition,
     failures_are_acknowledged,
     failures_are_not_recorded,
+    failed_sends_are_the_models_fault,
     intent_forgotten_when_the_outcome_is_unknown,
     intent_forgotten_when_the_record_was_not_read,
     visibility_zero_on_unknown_delivery,
