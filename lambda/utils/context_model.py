@@ -79,26 +79,28 @@ class Metadata(Section):
 
 
 class CompanyData(Section):
-    company_id: Id
-    project_id: Id
+    company_id: Id = Field(description="The company, as in `company_data_payload`.")
+    project_id: Id = Field(description="The company's project, as in `company_data_payload`.")
 
 
 class RecipientData(Section):
     recipient_tel: E164 = Field(description="The recipient's number, E.164.")
-    recipient_first_name: OptionalText
-    recipient_last_name: OptionalText
-    recipient_email: OptionalText
+    recipient_first_name: OptionalText = Field(default=None, description="First name; the model is told.")
+    recipient_last_name: OptionalText = Field(default=None, description="Last name; the model is told.")
+    recipient_email: OptionalText = Field(default=None, description="E-mail address; the model is told.")
     comms_consent: Annotated[bool, AfterValidator(_consents), Field(json_schema_extra={"const": True})] = Field(
         description="The recipient has agreed to be contacted."
     )
 
 
 class RequestData(Section):
-    request_id: Id
-    channel_method: Annotated[str, AfterValidator(_is_whatsapp), Field(json_schema_extra={"const": "whatsapp"})]
+    request_id: Id = Field(description="The router's id of the request, on every log line about it.")
+    channel_method: Annotated[str, AfterValidator(_is_whatsapp), Field(json_schema_extra={"const": "whatsapp"})] = (
+        Field(description="The channel the recipient asked for.")
+    )
     initial_request_timestamp: Annotated[
         str, AfterValidator(_iso_8601), Field(json_schema_extra={"pattern": DATE_AND_TIME})
-    ]
+    ] = Field(description="When the request was made, ISO 8601.")
 
 
 class FrontendPayload(Section):
@@ -156,14 +158,18 @@ class AiConfig(Section):
 
 
 class CompanyDataPayload(Section):
-    company_id: Id
-    project_id: Id
-    company_name: OptionalText
-    project_name: OptionalText
+    company_id: Id = Field(description="The company, as in `frontend_payload.company_data`.")
+    project_id: Id = Field(description="The company's project, as in `frontend_payload.company_data`.")
+    company_name: OptionalText = Field(default=None, description="Name of the company; the model is told.")
+    project_name: OptionalText = Field(default=None, description="Name of the project; the model is told.")
     project_status: Annotated[
         ShortText | None,
         AfterValidator(lambda status: status if status is None else _is_active(status)),
-        Field(default=None, json_schema_extra={"enum": ["active", None]}),
+        Field(
+            default=None,
+            description="Where given, it must be active.",
+            json_schema_extra={"enum": ["active", None]},
+        ),
     ]
     allowed_channels: Annotated[
         list[ShortText] | None,
@@ -188,7 +194,7 @@ class CompanyDataPayload(Section):
 
 
 class ConversationData(Section):
-    conversation_id: Id
+    conversation_id: Id = Field(description="The conversation; with the recipient's number the key of its record.")
     thread_id: Annotated[
         Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{0,128}$")] | None,
         AfterValidator(lambda thread_id: thread_id or None),
