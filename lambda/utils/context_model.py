@@ -94,7 +94,7 @@ class RecipientData(Section):
 
 
 class RequestData(Section):
-    request_id: Id = Field(description="The router's id of the request, on every log line about it.")
+    request_id: Id = Field(description="The router's id of the request, for the log.")
     channel_method: Annotated[str, AfterValidator(_is_whatsapp), Field(json_schema_extra={"const": "whatsapp"})] = (
         Field(description="The channel the recipient asked for.")
     )
