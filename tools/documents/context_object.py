@@ -1,0 +1,147 @@
+"""Reference of the Context Object, from the JSON Schema of the model that validates it."""
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, get_args, get_origin
+
+from tools.documents.markdown import anchor, code, table
+from utils.assistant_definition import AssistantId
+from utils.context_model import DATE_AND_TIME, E164, CredentialsReference, Id, KeyReference
+from utils.context_processor import MAX_DEPTH, MAX_FAULTS, MAX_RECORD_BYTES, RESERVED_BYTES
+
+Schema = Mapping[str, Any]
+
+KINDS = {
+    "E.164 number": (E164, "plus sign, country code, number: 7 to 15 digits"),
+    "id": (Id, "up to 255 letters, digits and `._:#/=-`; a letter or digit first"),
+    "Twilio secret": (CredentialsReference, "name of a secret that starts with `whatsapp-credentials/`"),
+    "OpenAI secret": (KeyReference, "name of a secret that starts with `openai-api-key/`"),
+    "date and time": (DATE_AND_TIME, "ISO 8601; seconds, fraction and offset may be left out"),
+    "assistant id": (AssistantId, "up to 64 letters, digits, `_` and `-`"),
+}
+"""What a pattern is called in the tables, and what it says in words."""
+
+TYPES = {"string": "text", "integer": "whole number", "boolean": "boolean", "object": "object"}
+
+
+def reference(schema: Schema) -> str:
+    """Return a section for each object, then what is meant by the kinds of text."""
+    sections = [f"### `{path}`\n\n{_table(path, part)}" for path, part in _objects(schema, schema, "") if part]
+    return "\n\n".join([*sections, f"### Kinds of text\n\n{_kinds()}", f"### Of the whole message\n\n{_limits()}"])
+
+
+def leaf_paths(schema: Schema) -> set[str]:
+    """Return the dotted path of every field that is not an object of known fields."""
+    return {f"{path}.{name}" for path, part in _objects(schema, schema, "") for name, _, _ in part}
+
+
+def _objects(root: Schema, schema: Schema, path: str) -> Iterator[tuple[str, list[tuple[str, Schema, bool]]]]:
+    """Walk through the objects of known fields; yield each one's path and its other fields."""
+    children, fields = [], []
+    required = {name for part in [schema, *schema.get("anyOf", [])[:1]] for name in part.get("required", [])}
+    for name, field in schema["properties"].items():
+        if field is True:  # another name, which the schema allows and its first name describes
+            continue
+        inner = _resolved(root, field)
+        if "properties" in inner:
+            children.append((f"{path}.{name}".lstrip("."), inner))
+        if "properties" not in inner or name not in required:
+            fields.append((name, field, name in required))
+    yield path, fields
+    for child, inner in children:
+        yield from _objects(root, inner, child)
+
+
+def _resolved(root: Schema, field: Schema) -> Schema:
+    """Return the schema that a field refers to, where it refers to one; null beside it does not count."""
+    for choice in [field, *field.get("anyOf", [])]:
+        if "$ref" in choice:
+            found: Schema = root["$defs"][choice["$ref"].rsplit("/", 1)[-1]]
+            return found
+    return field
+
+
+def _table(path: str, fields: list[tuple[str, Schema, bool]]) -> str:
+    rows = [
+        (code(name), _type(field), "yes" if required else "", _rule(path, name, field), field.get("description", ""))
+        for name, field, required in fields
+    ]
+    return table(("Field", "Type", "Required", "Rule", "Meaning"), rows)
+
+
+def _choices(field: Schema) -> list[Schema]:
+    """Return what a field may be, null left out."""
+    return [choice for choice in field.get("anyOf", [field]) if choice.get("type") != "null"]
+
+
+def _type(field: Schema) -> str:
+    return " or ".join(_name_of(choice) for choice in _choices(field))
+
+
+def _name_of(choice: Schema) -> str:
+    if "$ref" in choice:
+        return TYPES["object"]
+    if choice["type"] == "array":
+        return f"list of {TYPES[choice['items']['type']]}s"
+    return TYPES[choice["type"]]
+
+
+def _rule(path: str, name: str, field: Schema) -> str:
+    if "const" in field:
+        return f"must be {_shown(field['const'])}"
+    if "enum" in field:
+        return "must be " + " or ".join(_shown(value) for value in field["enum"] if value is not None)
+    if "contains" in field:
+        return f"must hold {_shown(field['contains']['const'])}"
+    rules = [rule for choice in _choices(field) for rule in _rules_of(choice)]
+    if any("$ref" in choice for choice in _choices(field)):
+        rules.append(f"[see below](#{anchor(f'{path}.{name}')})")
+    return ", ".join(rules)
+
+
+def _rules_of(choice: Schema) -> Iterator[str]:
+    if "pattern" in choice:
+        yield _kind(choice["pattern"])
+    if "enum" in choice:
+        yield "one of " + ", ".join(map(_shown, choice["enum"]))
+    low, high = choice.get("minimum"), choice.get("maximum")
+    if low is not None and high is not None:
+        yield f"{low:,} to {high:,}"
+    if "maxLength" in choice:
+        least = choice.get("minLength", 0)
+        yield f"{least} to {choice['maxLength']:,} characters" if least else f"up to {choice['maxLength']:,} characters"
+
+
+def _kind(pattern: str) -> str:
+    for name, (kind, _) in KINDS.items():
+        if _pattern(kind) == pattern:
+            return f"[{name}](#kinds-of-text)"
+    return code(pattern)
+
+
+def _pattern(kind: object) -> str:
+    if get_origin(kind) is Annotated:
+        return str(get_args(kind)[1].pattern)
+    return str(kind)
+
+
+def _kinds() -> str:
+    rows = [(name, code(_pattern(kind)), words) for name, (kind, words) in KINDS.items()]
+    return table(("Kind", "Pattern", "In words"), rows)
+
+
+def _limits() -> str:
+    stored, item = (MAX_RECORD_BYTES - RESERVED_BYTES) // 1024, MAX_RECORD_BYTES // 1024
+    rules = (
+        "It is JSON, and an object.",
+        "It has no `NaN` or `Infinity`, no number too large to read, and no half of a character (a lone surrogate).",
+        "No object in it has two members of one name.",
+        "`company_id` and `project_id` are the same in `frontend_payload.company_data` and in `company_data_payload`.",
+        f"It is at most {MAX_DEPTH} levels deep.",
+        f"At most {stored} KiB of it are stored: the record, with what is added later, must fit into {item} KB.",
+        f"At most {MAX_FAULTS} faults are listed, then how many more there are.",
+    )
+    return "\n".join(f"- {rule}" for rule in rules)
+
+
+def _shown(value: object) -> str:
+    return code("true" if value is True else value)
