@@ -1,0 +1,1 @@
+"""Engines: where the product runs without an AWS account."""

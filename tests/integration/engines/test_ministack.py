@@ -1,0 +1,127 @@
+"""MiniStack starts clean, forgets on demand and leaves nothing behind."""
+
+import io
+import os
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from boto3.session import Session
+
+from tests.engines.ministack import EngineError, MiniStack
+from tests.eventually import eventually
+
+pytestmark = pytest.mark.integration
+
+BUSY_FUNCTION = """
+import os, time
+def handler(event, context):
+    with open(os.environ["NOTE"], "w") as note:
+        note.write(f"{os.getpid()} {os.environ.get('A_VARIABLE_OF_THE_TESTS')}")
+    time.sleep(120)
+"""
+
+
+def client(engine: MiniStack, service: str, account: str = "000000000000") -> Any:
+    environ = engine.environ(account)
+    session = Session(environ["AWS_ACCESS_KEY_ID"], environ["AWS_SECRET_ACCESS_KEY"], region_name=environ["AWS_REGION"])
+    make: Any = session.client
+    return make(service, endpoint_url=environ["AWS_ENDPOINT_URL"])
+
+
+def queues(engine: MiniStack, account: str = "000000000000") -> list[str]:
+    return list(client(engine, "sqs", account).list_queues().get("QueueUrls", []))
+
+
+def start_busy_function(engine: MiniStack, note: Path) -> int:
+    """Start a function that takes long, and return the id of its process."""
+    package = io.BytesIO()
+    with zipfile.ZipFile(package, "w") as archive:
+        archive.writestr("index.py", BUSY_FUNCTION)
+    functions = client(engine, "lambda")
+    functions.create_function(
+        FunctionName="busy",
+        Runtime="python3.11",
+        Role="arn:aws:iam::000000000000:role/any",
+        Handler="index.handler",
+        Code={"ZipFile": package.getvalue()},
+        Timeout=120,
+        Environment={"Variables": {"NOTE": str(note)}},
+    )
+    functions.get_waiter("function_active_v2").wait(FunctionName="busy", WaiterConfig={"Delay": 0.1})
+    functions.invoke(FunctionName="busy", InvocationType="Event")
+    return int(eventually(lambda: note.read_text().split())[0])
+
+
+def is_alive(process_id: int) -> bool:
+    try:
+        os.kill(process_id, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_it_answers_and_forgets_on_demand() -> None:
+    with MiniStack() as engine:
+        client(engine, "sqs").create_queue(QueueName="one")
+        before = queues(engine)
+
+        engine.reset()
+
+        assert len(before) == 1
+        assert queues(engine) == []
+
+
+def test_accounts_are_worlds_apart() -> None:
+    with MiniStack() as engine:
+        client(engine, "sqs", "111111111111").create_queue(QueueName="one")
+
+        assert len(queues(engine, "111111111111")) == 1
+        assert queues(engine) == []
+
+
+def test_two_run_side_by_side() -> None:
+    with MiniStack() as one, MiniStack() as two:
+        client(one, "sqs").create_queue(QueueName="one")
+
+        assert one.port != two.port
+        assert queues(two) == []
+
+
+def test_nothing_is_left_of_it_not_even_a_function_at_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("A_VARIABLE_OF_THE_TESTS", "leaked")
+    engine = MiniStack().start()
+    process_id = start_busy_function(engine, tmp_path / "note")
+    folder = engine.folder
+
+    engine.stop()
+
+    eventually(lambda: not is_alive(process_id))
+    assert (tmp_path / "note").read_text().split()[1] == "None"
+    assert folder is not None
+    assert not folder.exists()
+
+
+def test_stopping_twice_or_before_the_start_does_no_harm() -> None:
+    engine = MiniStack()
+
+    engine.stop()
+    engine.start()
+    engine.stop()
+    engine.stop()
+
+    with pytest.raises(EngineError):
+        engine.reset()
+
+
+def test_what_is_not_installed_is_named_with_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(EngineError, match="make setup"):
+        MiniStack(tmp_path / "python").start()
+
+
+def test_a_start_that_fails_shows_its_last_words() -> None:
+    """The interpreter of the tests has no MiniStack."""
+    with pytest.raises(EngineError, match="No module named ministack"):
+        MiniStack(Path(sys.executable)).start()
