@@ -68,8 +68,13 @@ def captured_output() -> Iterator[CapturedOutput]:
 
 def captured_by_pytest(capsys: pytest.CaptureFixture[str]) -> CapturedOutput:
     """Return the same in a test, where pytest owns stdout and stderr."""
+
+    def read() -> tuple[str, str]:
+        stdout, stderr = capsys.readouterr()
+        return stdout, stderr
+
     forget_powertools()
-    return CapturedOutput(lambda: tuple(capsys.readouterr()))
+    return CapturedOutput(read)
 
 
 def forget_powertools() -> None:

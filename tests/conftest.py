@@ -1,1 +1,5 @@
 """What every test shares."""
+
+import pytest
+
+pytest.register_assert_rewrite("tests.contracts")

@@ -47,12 +47,12 @@ class InMemorySecrets:
         return self.source.reads
 
     def twilio(self, reference: str) -> TwilioCredentials:
-        secret = self._get(reference)
+        secret = self._get(reference, "whatsapp-credentials/")
         assert isinstance(secret, TwilioCredentials)
         return secret
 
     def openai(self, reference: str) -> Secret:
-        secret = self._get(reference)
+        secret = self._get(reference, "openai-api-key/")
         assert isinstance(secret, Secret)
         return secret
 
@@ -60,7 +60,11 @@ class InMemorySecrets:
         if self.cache.get(reference) == rejected:
             del self.cache[reference]
 
-    def _get(self, reference: str) -> TwilioCredentials | Secret:
+    def _get(self, reference: str, prefix: str) -> TwilioCredentials | Secret:
+        if not reference.startswith(prefix):
+            raise SecretError(
+                f"the reference of this secret must begin with {prefix}", code="secret_reference_forbidden"
+            )
         if reference not in self.cache:
             self.cache[reference] = self.source.read(reference)
         return self.cache[reference]

@@ -1,8 +1,11 @@
 """The table of conversations in memory."""
 
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from threading import RLock
+from typing import Concatenate, ParamSpec, TypeVar
 
 from core.conversation import Conversation, ConversationKey, Failure, Reply, Run, SentPart, Status
 from core.errors import LeaseHeldError, LostLeaseError
@@ -23,12 +26,31 @@ class Record:
     processing_time_ms: int | None = None
 
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def atomic(
+    method: "Callable[Concatenate[InMemoryConversationStore, P], T]",
+) -> "Callable[Concatenate[InMemoryConversationStore, P], T]":
+    """Let a method have its effect at one moment, as a table does."""
+
+    @functools.wraps(method)
+    def call(store: "InMemoryConversationStore", /, *args: P.args, **kwargs: P.kwargs) -> T:
+        with store.lock:
+            return method(store, *args, **kwargs)
+
+    return call
+
+
 class InMemoryConversationStore:
     def __init__(self) -> None:
+        self.lock = RLock()
         self.records: dict[ConversationKey, Record] = {}
         self.writes: list[str] = []
         self.reads: list[str] = []
 
+    @atomic
     def create(
         self,
         key: ConversationKey,
@@ -48,6 +70,7 @@ class InMemoryConversationStore:
         self.records[key] = Record(conversation, dict(attributes), needs_attention=needs_attention)
         return None
 
+    @atomic
     def take_over(self, seen: Conversation, lease: Lease, mark: Failure, *, needs_attention: bool) -> Conversation:
         self.writes.append("take_over")
         record = self.records.get(seen.key)
@@ -72,6 +95,7 @@ class InMemoryConversationStore:
         )
         return record.conversation
 
+    @atomic
     def annotate(self, seen: Conversation, failure: Failure) -> None:
         self.writes.append("annotate")
         record = self.records.get(seen.key)
@@ -82,20 +106,25 @@ class InMemoryConversationStore:
             record.conversation = replace(current, last_error=failure)
             record.needs_attention = True
 
+    @atomic
     def record_run(self, lease: Lease, run: Run, at: datetime) -> None:
         self._fenced("record_run", lease, run=run)
 
+    @atomic
     def intend(self, lease: Lease, reply: Reply, sent: Sequence[SentPart], at: datetime) -> None:
         self._fenced(
             "intend", lease, status=Status.SENDING, reply=reply, sent=tuple(sent), intent_at=at, outcome_unknown=False
         )
 
+    @atomic
     def record_unknown(self, lease: Lease, at: datetime) -> None:
         self._fenced("record_unknown", lease, outcome_unknown=True)
 
+    @atomic
     def renew(self, lease: Lease, expires_at: float) -> None:
         self._fenced("renew", lease, lease_expires_at=expires_at)
 
+    @atomic
     def close(self, lease: Lease, closing: Closing) -> None:
         if self._ended_by(lease):
             return
@@ -117,6 +146,7 @@ class InMemoryConversationStore:
         record.needs_attention = False
         record.last_owner = lease.owner
 
+    @atomic
     def fail(self, lease: Lease, failing: Failing) -> None:
         if self._ended_by(lease):
             return
@@ -136,6 +166,7 @@ class InMemoryConversationStore:
         record.needs_attention = True
         record.last_owner = lease.owner
 
+    @atomic
     def reject(self, key: ConversationKey, failure: Failure) -> None:
         self.writes.append("reject")
         record = self.records.get(key)
@@ -146,6 +177,7 @@ class InMemoryConversationStore:
             record.conversation = replace(record.conversation, last_error=failure)
             record.needs_attention = True
 
+    @atomic
     def others_of(self, key: ConversationKey) -> list[Conversation]:
         self.reads.append("others_of")
         return [

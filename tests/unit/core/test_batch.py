@@ -68,7 +68,7 @@ class Batch:
         processor = BatchProcessor(
             pipeline=self,  # type: ignore[arg-type]
             heartbeat=self.heartbeat,
-            queue=self,  # type: ignore[arg-type]
+            queue=self,
             executor=self.executor,
             clock=FakeClock(),
             telemetry=self.telemetry,
@@ -182,8 +182,12 @@ def test_a_batch_says_how_it_went() -> None:
 
 def test_records_are_processed_at_the_same_time() -> None:
     meeting = threading.Barrier(10)
+
+    def meet(_: Delivery) -> None:
+        meeting.wait(5)
+
     with ThreadPoolExecutor(10) as executor:
-        batch = Batch(executor=executor, while_processing=lambda _: bool(meeting.wait(5)) and None)
+        batch = Batch(executor=executor, while_processing=meet)
 
         again = batch.run(*records(10))
 

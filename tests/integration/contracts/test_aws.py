@@ -1,0 +1,139 @@
+"""The AWS adapters pass the contracts of their ports, on an emulator."""
+
+import json
+import uuid
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import pytest
+from boto3.dynamodb.types import TypeDeserializer
+
+from core.conversation import ConversationKey
+from core.ports import ChatMessage, TwilioCredentials
+from services.dynamodb_service import DynamoDBConversationStore
+from services.secrets_manager_service import SecretsManagerSecrets
+from services.sqs_service import SqsMessageQueue
+from tests.contracts.conversation_store import ConversationStoreContract, Inspected, StoreLab
+from tests.contracts.message_queue import MessageQueueContract, QueueLab
+from tests.contracts.secrets import SecretsContract, SecretsLab
+from utils.redaction import Secret
+
+pytestmark = pytest.mark.integration
+
+AwsClient = Callable[[str], Any]
+
+
+class DynamoDBLab:
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self._table = f"conversations-{uuid.uuid4().hex}"
+        client.create_table(
+            TableName=self._table,
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[
+                {"AttributeName": name, "AttributeType": "S"} for name in ("recipient_tel", "conversation_id")
+            ],
+            KeySchema=[
+                {"AttributeName": "recipient_tel", "KeyType": "HASH"},
+                {"AttributeName": "conversation_id", "KeyType": "RANGE"},
+            ],
+        )
+        self.store = DynamoDBConversationStore(client, self._table)
+
+    def inspect(self, key: ConversationKey) -> Inspected:
+        keys = {"recipient_tel": {"S": key.recipient_tel}, "conversation_id": {"S": key.conversation_id}}
+        raw = self._client.get_item(TableName=self._table, Key=keys, ConsistentRead=True)["Item"]
+        item = {name: TypeDeserializer().deserialize(value) for name, value in raw.items()}
+        return Inspected(
+            attempts=int(item.get("attempts", 0)),
+            needs_attention="needs_attention" in item,
+            attributes={name: value for name, value in item.items() if isinstance(value, str)},
+            messages=[read_message(message) for message in item.get("messages", [])],
+            processing_time_ms=int(item["processing_time_ms"]) if "processing_time_ms" in item else None,
+        )
+
+
+def read_message(item: dict[str, Any]) -> ChatMessage:
+    assert item["role"] == "assistant"
+    moment = datetime.fromisoformat(item["timestamp"])
+    return ChatMessage(item["message_id"], item["content"], moment, int(item["tokens"]))
+
+
+class TestDynamoDBConversationStore(ConversationStoreContract):
+    @pytest.fixture
+    def lab(self, aws_client: AwsClient) -> StoreLab:
+        return DynamoDBLab(aws_client("dynamodb"))
+
+
+class SecretsManagerLab:
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        for secret in client.list_secrets()["SecretList"]:
+            self.delete(secret["Name"])
+        self.secrets = SecretsManagerSecrets(client, cache_seconds=300, monotonic=lambda: 0.0)
+
+    def store_twilio(self, reference: str, credentials: TwilioCredentials) -> None:
+        value = {
+            "twilio_account_sid": credentials.account_sid,
+            "twilio_auth_token": credentials.auth_token.reveal(),
+            "twilio_template_sid": credentials.template_sid,
+            "twilio_messaging_service_sid": credentials.messaging_service_sid,
+        }
+        self._store(reference, json.dumps({name: text for name, text in value.items() if text}))
+
+    def store_openai(self, reference: str, key: Secret) -> None:
+        self._store(reference, json.dumps({"ai_api_key": key.reveal()}))
+
+    def delete(self, reference: str) -> None:
+        self._client.delete_secret(SecretId=reference, ForceDeleteWithoutRecovery=True)
+
+    def _store(self, reference: str, value: str) -> None:
+        try:
+            self._client.create_secret(Name=reference, SecretString=value)
+        except self._client.exceptions.ResourceExistsException:
+            self._client.put_secret_value(SecretId=reference, SecretString=value)
+
+
+class TestSecretsManagerSecrets(SecretsContract):
+    @pytest.fixture
+    def lab(self, aws_client: AwsClient) -> SecretsLab:
+        return SecretsManagerLab(aws_client("secretsmanager"))
+
+
+class SqsLab:
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self._url = client.create_queue(QueueName=f"queue-{uuid.uuid4().hex}", Attributes={"VisibilityTimeout": "300"})[
+            "QueueUrl"
+        ]
+        self._ids: dict[str, str] = {}
+        self.queue = SqsMessageQueue(client, self._url)
+
+    def receive(self, count: int) -> list[str]:
+        for number in range(count):
+            self._client.send_message(QueueUrl=self._url, MessageBody=str(number))
+        received: list[Any] = []
+        while len(received) < count:
+            received += self._take()
+        self._ids |= {message["ReceiptHandle"]: message["MessageId"] for message in received}
+        return [message["ReceiptHandle"] for message in received]
+
+    def delete(self, handle: str) -> None:
+        self._client.delete_message(QueueUrl=self._url, ReceiptHandle=handle)
+
+    def visible(self, handles: list[str]) -> set[str]:
+        found: set[str] = set()
+        while messages := self._take():
+            found |= {message["MessageId"] for message in messages}
+        return {handle for handle in handles if self._ids[handle] in found}
+
+    def _take(self) -> list[Any]:
+        answer = self._client.receive_message(QueueUrl=self._url, MaxNumberOfMessages=10)
+        return list(answer.get("Messages", []))
+
+
+class TestSqsMessageQueue(MessageQueueContract):
+    @pytest.fixture
+    def lab(self, aws_client: AwsClient) -> QueueLab:
+        return SqsLab(aws_client("sqs"))
