@@ -29,7 +29,6 @@ NEEDS_ATTENTION = "yes"
 
 _OWN = "lease_owner = :me"
 _CHECK_FAILED = "ConditionalCheckFailedException"
-_TOO_LARGE = "ItemSizeLimitExceeded"
 
 
 class DynamoDBConversationStore:
@@ -71,7 +70,7 @@ class DynamoDBConversationStore:
             "last_error": failure_map(mark),
         }
         if self._retention:
-            item["expires_at"] = int((mark.at + self._retention).timestamp())
+            item["expires_at"] = self._expires_at(mark.at)
         if needs_attention:
             item["needs_attention"] = NEEDS_ATTENTION
         try:
@@ -216,13 +215,15 @@ class DynamoDBConversationStore:
         self._fenced(lease, sets, removes)
 
     def reject(self, key: ConversationKey, failure: Failure) -> None:
-        sets = {
+        sets: dict[str, Any] = {
             "conversation_status": Status.FAILED_VALIDATION,
             "last_error": failure_map(failure),
             "needs_attention": NEEDS_ATTENTION,
             "updated_at": iso(failure.at),
             "task_complete": 0,
         }
+        if self._retention:
+            sets["expires_at"] = self._expires_at(failure.at)
         condition = "attribute_not_exists(recipient_tel) OR conversation_status = :rejected"
         try:
             self._update(
@@ -249,6 +250,9 @@ class DynamoDBConversationStore:
         except (ClientError, BotoCoreError) as exc:
             raise classify(exc) from exc
         return [read_conversation(item) for item in items if item["conversation_id"] != key.conversation_id]
+
+    def _expires_at(self, moment: datetime) -> int:
+        return int((moment + self._retention).timestamp())
 
     def _fenced(
         self,

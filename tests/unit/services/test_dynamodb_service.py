@@ -1,0 +1,547 @@
+"""DynamoDB service: the exact writes whose conditions carry the promise, and what each failure of them means.
+
+What the writes do is proven by the contract of the store, on an emulator.
+"""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ConnectTimeoutError, ReadTimeoutError
+from botocore.stub import Stubber
+
+from core.conversation import Conversation, ConversationKey, Failure, Mode, Reply, Run, SentPart, Status, Step, Usage
+from core.errors import LeaseHeldError, LostLeaseError, PermanentError, StoreUnavailableError
+from core.lease import Lease
+from core.ports import ChatMessage, Closing, Failing
+from services.dynamodb_service import DynamoDBConversationStore
+from tests.fakes.clock import START
+
+TABLE = "conversations-dev"
+KEY = ConversationKey("+447700900123", "conv-1")
+RAW_KEY = {"recipient_tel": {"S": "+447700900123"}, "conversation_id": {"S": "conv-1"}}
+ENDS_AT = START.timestamp() + 345.5
+MARK = Failure(Step.CLAIM, "unfinished", "at work", START, permanent=False, message_id="m-1", receive_count=1)
+RAW_MARK = {
+    "M": {
+        "step": {"S": "claim"},
+        "code": {"S": "unfinished"},
+        "message": {"S": "at work"},
+        "at": {"S": "2026-11-22T09:00:00.000Z"},
+        "permanent": {"BOOL": False},
+        "message_id": {"S": "m-1"},
+        "receive_count": {"N": "1"},
+    }
+}
+REPLY = Reply(Mode.FREE_FORM, ("Hello", "Bye"), Usage(120, 30))
+NOW = {"S": "2026-11-22T09:00:00.000Z"}
+OTHERS_ITEM = {
+    **RAW_KEY,
+    "conversation_status": {"S": "processing"},
+    "created_at": NOW,
+    "lease_owner": {"S": "other"},
+    "lease_expires_at": {"N": "1800000000.25"},
+}
+MY_ITEM = OTHERS_ITEM | {"lease_owner": {"S": "me"}}
+CLOSED_ITEM = {**RAW_KEY, "conversation_status": {"S": "initial_message_sent"}, "created_at": NOW}
+
+
+@pytest.fixture
+def table() -> Iterator[Stubber]:
+    client = boto3.client("dynamodb", region_name="eu-west-1", aws_access_key_id="test", aws_secret_access_key="test")
+    with Stubber(client) as stubber:
+        yield stubber
+        stubber.assert_no_pending_responses()
+
+
+@pytest.fixture
+def store(table: Stubber) -> DynamoDBConversationStore:
+    return DynamoDBConversationStore(table.client, TABLE)
+
+
+@pytest.fixture
+def lease() -> Lease:
+    lease = Lease("me")
+    lease.take(KEY, ENDS_AT)
+    return lease
+
+
+def expect_put(table: Stubber, **changes: Any) -> None:
+    item = {
+        **RAW_KEY,
+        "company_name": {"S": "Acme"},
+        "conversation_status": {"S": "processing"},
+        "created_at": NOW,
+        "updated_at": NOW,
+        "attempts": {"N": "1"},
+        "task_complete": {"N": "0"},
+        "lease_owner": {"S": "me"},
+        "lease_expires_at": {"N": f"{ENDS_AT:.3f}"},
+        "last_error": RAW_MARK,
+        **changes,
+    }
+    table.add_response("put_item", {}, {"Item": item, **PUT_OPTIONS})
+
+
+PUT_OPTIONS = {
+    "TableName": TABLE,
+    "ConditionExpression": "attribute_not_exists(recipient_tel)",
+    "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+}
+
+
+def expect_update(
+    table: Stubber,
+    expression: str,
+    condition: str,
+    names: list[str],
+    values: dict[str, Any],
+    returns: str = "NONE",
+    attributes: dict[str, Any] | None = None,
+) -> None:
+    table.add_response(
+        "update_item",
+        {"Attributes": attributes} if attributes else {},
+        {
+            "TableName": TABLE,
+            "Key": RAW_KEY,
+            "UpdateExpression": expression,
+            "ConditionExpression": condition,
+            "ExpressionAttributeNames": {f"#{name}": name for name in names},
+            "ExpressionAttributeValues": values,
+            "ReturnValues": returns,
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        },
+    )
+
+
+def refuse(table: Stubber, operation: str, item: dict[str, Any] | None) -> None:
+    """Let the condition of the next call fail because of `item`."""
+    table.add_client_error(
+        operation, "ConditionalCheckFailedException", modeled_fields={} if item is None else {"Item": item}
+    )
+
+
+def create(store: DynamoDBConversationStore, lease: Lease, *, needs_attention: bool = False) -> Conversation | None:
+    return store.create(KEY, lease, {"company_name": "Acme"}, MARK, needs_attention=needs_attention)
+
+
+# Claim
+
+
+def test_a_claim_is_one_conditional_write_that_returns_what_it_meets(
+    table: Stubber, store: DynamoDBConversationStore, lease: Lease
+) -> None:
+    expect_put(table)
+
+    assert create(store, lease) is None
+
+
+def test_a_claim_that_people_should_know_of_is_in_their_index(
+    table: Stubber, store: DynamoDBConversationStore, lease: Lease
+) -> None:
+    expect_put(table, needs_attention={"S": "yes"})
+
+    assert create(store, lease, needs_attention=True) is None
+
+
+def test_a_record_that_is_not_kept_for_ever_has_its_end(table: Stubber, lease: Lease) -> None:
+    ends = int((START + timedelta(days=30)).timestamp())
+    expect_put(table, expires_at={"N": str(ends)})
+
+    assert create(DynamoDBConversationStore(table.client, TABLE, retention_days=30), lease) is None
+
+
+def test_attributes_of_the_input_can_not_pose_as_the_records_own(
+    table: Stubber, store: DynamoDBConversationStore, lease: Lease
+) -> None:
+    expect_put(table)
+
+    attributes = {"company_name": "Acme", "conversation_status": "initial_message_sent", "lease_owner": "other"}
+    assert store.create(KEY, lease, attributes, MARK, needs_attention=False) is None
+
+
+def test_a_record_that_exists_is_read_from_the_refusal(
+    table: Stubber, store: DynamoDBConversationStore, lease: Lease
+) -> None:
+    refuse(table, "put_item", OTHERS_ITEM)
+
+    seen = create(store, lease)
+
+    assert seen == Conversation(KEY, Status.PROCESSING, START, "other", 1_800_000_000.25)
+
+
+def test_a_claim_whose_answer_was_lost_is_ours(table: Stubber, store: DynamoDBConversationStore, lease: Lease) -> None:
+    refuse(table, "put_item", MY_ITEM)
+
+    assert create(store, lease) is None
+
+
+TAKE_OVER = (
+    "SET #conversation_status = :conversation_status, #updated_at = :updated_at, #lease_owner = :lease_owner,"
+    " #lease_expires_at = :lease_expires_at, #last_error = :last_error"
+)
+TAKE_OVER_NAMES = ["conversation_status", "updated_at", "lease_owner", "lease_expires_at", "last_error"]
+TAKE_OVER_VALUES = {
+    ":conversation_status": {"S": "processing"},
+    ":updated_at": NOW,
+    ":lease_owner": {"S": "me"},
+    ":lease_expires_at": {"N": f"{ENDS_AT:.3f}"},
+    ":last_error": RAW_MARK,
+    ":one": {"N": "1"},
+    ":sent": {"S": "initial_message_sent"},
+}
+
+
+def test_a_lease_is_taken_only_as_it_was_seen(table: Stubber, store: DynamoDBConversationStore, lease: Lease) -> None:
+    expect_update(
+        table,
+        TAKE_OVER + " REMOVE #needs_attention ADD attempts :one",
+        "conversation_status <> :sent AND lease_owner = :seen_owner AND lease_expires_at = :seen_expiry",
+        [*TAKE_OVER_NAMES, "needs_attention"],
+        TAKE_OVER_VALUES | {":seen_owner": {"S": "other"}, ":seen_expiry": {"N": "1800000000.250"}},
+        returns="ALL_NEW",
+        attributes=MY_ITEM,
+    )
+    seen = Conversation(KEY, Status.PROCESSING, START, "other", 1_800_000_000.25)
+
+    taken = store.take_over(seen, lease, MARK, needs_attention=False)
+
+    assert taken == Conversation(KEY, Status.PROCESSING, START, "me", 1_800_000_000.25)
+
+
+def test_a_record_without_a_lease_is_taken_only_while_it_has_none(
+    table: Stubber, store: DynamoDBConversationStore, lease: Lease
+) -> None:
+    expect_update(
+        table,
+        TAKE_OVER + ", #outcome_unknown = :outcome_unknown, #needs_attention = :needs_attention ADD attempts :one",
+        "conversation_status <> :sent AND attribute_not_exists(lease_owner)",
+        [*TAKE_OVER_NAMES, "outcome_unknown", "needs_attention"],
+        TAKE_OVER_VALUES
+        | {
+            ":conversation_status": {"S": "sending"},
+            ":outcome_unknown": {"BOOL": True},
+            ":needs_attention": {"S": "yes"},
+        },
+        returns="ALL_NEW",
+        attributes=MY_ITEM,
+    )
+    seen = Conversation(KEY, Status.FAILED_SEND, START, intent_at=START)
+
+    store.take_over(seen, lease, MARK, needs_attention=True)
+
+
+@pytest.mark.parametrize("item", [OTHERS_ITEM, CLOSED_ITEM, None], ids=["other", "closed", "gone"])
+def test_a_record_that_changed_is_not_taken(
+    table: Stubber, store: DynamoDBConversationStore, lease: Lease, item: dict[str, Any] | None
+) -> None:
+    refuse(table, "update_item", item)
+
+    with pytest.raises(LeaseHeldError):
+        store.take_over(Conversation(KEY, Status.PROCESSING, START), lease, MARK, needs_attention=False)
+
+
+# Fenced writes
+
+
+def test_an_intent_is_written_only_with_the_lease(
+    table: Stubber, store: DynamoDBConversationStore, lease: Lease
+) -> None:
+    expect_update(
+        table,
+        "SET #conversation_status = :conversation_status, #reply = :reply, #sent_parts = :sent_parts,"
+        " #send_started_at = :send_started_at, #updated_at = :updated_at REMOVE #outcome_unknown",
+        "lease_owner = :me",
+        ["conversation_status", "reply", "sent_parts", "send_started_at", "updated_at", "outcome_unknown"],
+        {
+            ":conversation_status": {"S": "sending"},
+            ":reply": {
+                "M": {
+                    "mode": {"S": "free_form"},
+                    "parts": {"L": [{"S": "Hello"}, {"S": "Bye"}]},
+                    "tokens_in": {"N": "120"},
+                    "tokens_out": {"N": "30"},
+                }
+            },
+            ":sent_parts": {"L": [{"M": {"sid": {"S": "SM1"}, "sent_at": NOW}}]},
+            ":send_started_at": NOW,
+            ":updated_at": NOW,
+            ":me": {"S": "me"},
+        },
+    )
+
+    store.intend(lease, REPLY, [SentPart("SM1", START)], START)
+
+
+def test_a_run_is_recorded_in_one_write(table: Stubber, store: DynamoDBConversationStore, lease: Lease) -> None:
+    expect_update(
+        table,
+        "SET #openai_thread_id = :openai_thread_id, #openai_response_id = :openai_response_id,"
+        " #updated_at = :updated_at",
+        "lease_owner = :me",
+        ["openai_thread_id", "openai_response_id", "updated_at"],
+        {
+            ":openai_thread_id": {"S": "conv_1"},
+            ":openai_response_id": {"S": "resp_1"},
+            ":updated_at": NOW,
+            ":me": {"S": "me"},
+        },
+    )
+
+    store.record_run(lease, Run("conv_1", "resp_1"), START)
+
+
+def test_a_record_is_closed_in_one_update(table: Stubber, store: DynamoDBConversationStore, lease: Lease) -> None:
+    gone = [
+        "lease_owner",
+        "lease_expires_at",
+        "send_started_at",
+        "outcome_unknown",
+        "reply",
+        "sent_parts",
+        "last_error",
+        "needs_attention",
+    ]
+    expect_update(
+        table,
+        "SET #conversation_status = :conversation_status, #task_complete = :task_complete,"
+        " #processing_time_ms = :processing_time_ms, #updated_at = :updated_at, #last_owner = :last_owner,"
+        " messages = list_append(if_not_exists(messages, :none), :messages)"
+        f" REMOVE {', '.join(f'#{name}' for name in gone)}",
+        "lease_owner = :me",
+        ["conversation_status", "task_complete", "processing_time_ms", "updated_at", "last_owner", *gone],
+        {
+            ":conversation_status": {"S": "initial_message_sent"},
+            ":task_complete": {"N": "1"},
+            ":processing_time_ms": {"N": "8250"},
+            ":updated_at": NOW,
+            ":last_owner": {"S": "me"},
+            ":messages": {
+                "L": [
+                    {
+                        "M": {
+                            "message_id": {"S": "SM1"},
+                            "role": {"S": "assistant"},
+                            "content": {"S": "Hello"},
+                            "timestamp": NOW,
+                            "tokens": {"N": "30"},
+                        }
+                    }
+                ]
+            },
+            ":none": {"L": []},
+            ":me": {"S": "me"},
+        },
+    )
+
+    store.close(lease, Closing((ChatMessage("SM1", "Hello", START, 30),), START, 8250))
+
+
+def test_a_failure_releases_the_lease_in_the_same_update(
+    table: Stubber, store: DynamoDBConversationStore, lease: Lease
+) -> None:
+    gone = [
+        "lease_owner",
+        "lease_expires_at",
+        "send_started_at",
+        "outcome_unknown",
+        "openai_thread_id",
+        "openai_response_id",
+    ]
+    expect_update(
+        table,
+        "SET #conversation_status = :conversation_status, #last_error = :last_error,"
+        " #needs_attention = :needs_attention, #updated_at = :updated_at, #last_owner = :last_owner"
+        f" REMOVE {', '.join(f'#{name}' for name in gone)}",
+        "lease_owner = :me",
+        ["conversation_status", "last_error", "needs_attention", "updated_at", "last_owner", *gone],
+        {
+            ":conversation_status": {"S": "failed_to_process_ai"},
+            ":last_error": RAW_MARK,
+            ":needs_attention": {"S": "yes"},
+            ":updated_at": NOW,
+            ":last_owner": {"S": "me"},
+            ":me": {"S": "me"},
+        },
+    )
+
+    store.fail(lease, Failing(Status.FAILED_AI, MARK, sent=(), keep_intent=False, keep_run=False))
+
+
+def test_a_refused_message_touches_only_a_record_of_its_kind(table: Stubber, store: DynamoDBConversationStore) -> None:
+    expect_update(
+        table,
+        "SET #conversation_status = :conversation_status, #last_error = :last_error,"
+        " #needs_attention = :needs_attention, #updated_at = :updated_at, #task_complete = :task_complete,"
+        " created_at = if_not_exists(created_at, :created)",
+        "attribute_not_exists(recipient_tel) OR conversation_status = :rejected",
+        ["conversation_status", "last_error", "needs_attention", "updated_at", "task_complete"],
+        {
+            ":conversation_status": {"S": "failed_validation"},
+            ":last_error": RAW_MARK,
+            ":needs_attention": {"S": "yes"},
+            ":updated_at": NOW,
+            ":task_complete": {"N": "0"},
+            ":rejected": {"S": "failed_validation"},
+            ":created": NOW,
+        },
+    )
+
+    store.reject(KEY, MARK)
+
+
+def test_the_record_of_a_refused_message_has_its_end_too(table: Stubber) -> None:
+    ends = int((START + timedelta(days=30)).timestamp())
+    expect_update(
+        table,
+        "SET #conversation_status = :conversation_status, #last_error = :last_error,"
+        " #needs_attention = :needs_attention, #updated_at = :updated_at, #task_complete = :task_complete,"
+        " #expires_at = :expires_at, created_at = if_not_exists(created_at, :created)",
+        "attribute_not_exists(recipient_tel) OR conversation_status = :rejected",
+        ["conversation_status", "last_error", "needs_attention", "updated_at", "task_complete", "expires_at"],
+        {
+            ":conversation_status": {"S": "failed_validation"},
+            ":last_error": RAW_MARK,
+            ":needs_attention": {"S": "yes"},
+            ":updated_at": NOW,
+            ":task_complete": {"N": "0"},
+            ":expires_at": {"N": str(ends)},
+            ":rejected": {"S": "failed_validation"},
+            ":created": NOW,
+        },
+    )
+
+    DynamoDBConversationStore(table.client, TABLE, retention_days=30).reject(KEY, MARK)
+
+
+def test_a_write_without_a_lease_is_not_even_tried(store: DynamoDBConversationStore) -> None:
+    with pytest.raises(LostLeaseError):
+        store.renew(Lease("me"), ENDS_AT)
+
+
+@pytest.mark.parametrize("item", [OTHERS_ITEM, CLOSED_ITEM, None], ids=["other", "closed", "gone"])
+def test_a_write_after_the_lease_was_lost_is_refused(
+    table: Stubber, store: DynamoDBConversationStore, lease: Lease, item: dict[str, Any] | None
+) -> None:
+    refuse(table, "update_item", item)
+
+    with pytest.raises(LostLeaseError):
+        store.intend(lease, REPLY, [], START)
+
+
+def test_a_close_whose_answer_was_lost_is_done(table: Stubber, store: DynamoDBConversationStore, lease: Lease) -> None:
+    refuse(table, "update_item", CLOSED_ITEM | {"last_owner": {"S": "me"}})
+
+    store.close(lease, Closing((), START, 1))
+
+
+def test_a_close_by_another_is_no_close_of_ours(table: Stubber, store: DynamoDBConversationStore, lease: Lease) -> None:
+    refuse(table, "update_item", CLOSED_ITEM | {"last_owner": {"S": "other"}})
+
+    with pytest.raises(LostLeaseError):
+        store.close(lease, Closing((), START, 1))
+
+
+def test_a_record_that_we_gave_up_and_another_took_is_not_ours(
+    table: Stubber, store: DynamoDBConversationStore, lease: Lease
+) -> None:
+    refuse(table, "update_item", OTHERS_ITEM | {"last_owner": {"S": "me"}})
+
+    with pytest.raises(LostLeaseError):
+        store.close(lease, Closing((), START, 1))
+
+
+# Others
+
+
+def test_other_conversations_are_read_consistently_page_by_page(
+    table: Stubber, store: DynamoDBConversationStore
+) -> None:
+    first = OTHERS_ITEM | {"conversation_id": {"S": "conv-0"}}
+    query = {
+        "TableName": TABLE,
+        "KeyConditionExpression": "recipient_tel = :recipient",
+        "ExpressionAttributeValues": {":recipient": {"S": "+447700900123"}},
+        "ConsistentRead": True,
+    }
+    next_key = {**RAW_KEY, "conversation_id": {"S": "conv-0"}}
+    table.add_response("query", {"Items": [first], "LastEvaluatedKey": next_key}, query)
+    later = OTHERS_ITEM | {"conversation_id": {"S": "conv-2"}}
+    table.add_response("query", {"Items": [OTHERS_ITEM, later]}, query | {"ExclusiveStartKey": next_key})
+
+    others = store.others_of(KEY)
+
+    assert [other.key.conversation_id for other in others] == ["conv-0", "conv-2"]
+
+
+# Failures
+
+
+UNAVAILABLE = [
+    ("ProvisionedThroughputExceededException", "dynamodb_provisioned_throughput_exceeded"),
+    ("ThrottlingException", "dynamodb_throttling"),
+    ("RequestLimitExceeded", "dynamodb_request_limit_exceeded"),
+    ("InternalServerError", "dynamodb_internal_server"),
+    ("ResourceNotFoundException", "dynamodb_resource_not_found"),
+    ("AccessDeniedException", "dynamodb_access_denied"),
+    ("ValidationException", "dynamodb_validation"),
+]
+
+
+@pytest.mark.parametrize(("aws_code", "code"), UNAVAILABLE)
+@pytest.mark.parametrize("operation", ["put_item", "update_item", "query"])
+def test_whatever_may_pass_is_transient(
+    table: Stubber, store: DynamoDBConversationStore, lease: Lease, operation: str, aws_code: str, code: str
+) -> None:
+    table.add_client_error(operation, aws_code, "the text of the vendor +447700900123")
+    calls = {
+        "put_item": lambda: create(store, lease),
+        "update_item": lambda: store.renew(lease, ENDS_AT),
+        "query": lambda: store.others_of(KEY),
+    }
+
+    with pytest.raises(StoreUnavailableError) as caught:
+        calls[operation]()
+
+    assert caught.value.code == code
+    assert "text of the vendor" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [ReadTimeoutError(endpoint_url="https://dynamodb"), ConnectTimeoutError(endpoint_url="https://dynamodb")],
+    ids=["read", "connect"],
+)
+def test_no_answer_is_transient(
+    monkeypatch: pytest.MonkeyPatch, table: Stubber, store: DynamoDBConversationStore, lease: Lease, error: Exception
+) -> None:
+    def fail(**_: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(table.client, "update_item", fail)
+
+    with pytest.raises(StoreUnavailableError) as caught:
+        store.renew(lease, ENDS_AT)
+
+    assert caught.value.code in {"dynamodb_read_timeout", "dynamodb_connect_timeout"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Item size has exceeded the maximum allowed size",
+        "Item size to update has exceeded the maximum allowed size",
+    ],
+)
+def test_a_record_that_is_too_large_stays_so(
+    table: Stubber, store: DynamoDBConversationStore, lease: Lease, text: str
+) -> None:
+    table.add_client_error("update_item", "ValidationException", text)
+
+    with pytest.raises(PermanentError) as caught:
+        store.intend(lease, REPLY, [], START)
+
+    assert caught.value.code == "record_too_large"
