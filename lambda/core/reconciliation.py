@@ -100,7 +100,7 @@ class Reconciler:
                 if message.created_at >= intent_at - self._skew and matches(reply.mode, part, message.body)
             ]
             if candidates:
-                return self._own(attempt, part, intent_at, asked_at, candidates)
+                return self._own(attempt, reply, intent_at, asked_at, candidates)
         except TransientError as error:
             self._telemetry.warning(Event.LIST_FAILED, **attempt.log_fields(), code=error.code, reason=str(error))
             return Undecided(asked_at + timedelta(seconds=NEXT_LOOK_SECONDS))
@@ -108,32 +108,37 @@ class Reconciler:
         return None if asked_at >= settled_at else Undecided(settled_at)
 
     def _own(
-        self, attempt: Attempt, part: str, intent_at: datetime, asked_at: datetime, candidates: list[TwilioMessage]
+        self, attempt: Attempt, reply: Reply, intent_at: datetime, asked_at: datetime, candidates: list[TwilioMessage]
     ) -> TwilioMessage | Undecided | None:
         """Pick the candidate that is this conversation's own.
 
         The table is read after the list: whoever sent a listed message had recorded the intent before. So a candidate
-        that no other conversation holds, while none has an open intent with the same content, can only be ours.
+        that no other conversation holds, and that none with an open intent could have sent, can only be ours.
         Conversations that are open with the same content share the candidates in the order of their intents, once
-        nobody can get an answer from Twilio any more and the list is complete for all of them.
+        nobody can get an answer from Twilio any more and the list is complete for all of them. A candidate that an open
+        conversation with other content could have sent is left alone until that one knows.
         """
+        part = reply.parts[len(attempt.sent)]
         others = self._store.others_of(attempt.key)
         taken = {sent.sid for other in others for sent in other.sent} | {sent.sid for sent in attempt.sent}
         free = sorted((m for m in candidates if m.sid not in taken), key=lambda m: (m.created_at, m.sid))
-        rivals = [other for other in others if other.pending_part == part]
-        if free and not rivals:
-            return free[0]
-        if free:
+        rivals = [other for other in others if any(may_be_its_own(other, m) for m in free)]
+        twins = [other for other in rivals if other.pending_part == part]
+        lookalikes = [other for other in rivals if other.pending_part != part]
+        clear = [m for m in free if not any(may_be_its_own(other, m) for other in lookalikes)]
+        if clear and not twins:
+            return clear[0]
+        if rivals:
             self._store.record_unknown(attempt.delivery.lease, asked_at)
-        decided_at = self._decided_at(intent_at, rivals if free else [])
+        decided_at = self._decided_at(intent_at, rivals)
         if asked_at < decided_at:
             return Undecided(decided_at)
-        if free and any(rival.answer_may_come for rival in rivals):
+        if lookalikes or any(twin.answer_may_come for twin in twins):
             return Undecided(asked_at + timedelta(seconds=NEXT_LOOK_SECONDS))
         place = sum(
-            (rival.intent_at, rival.key.conversation_id) < (intent_at, attempt.key.conversation_id) for rival in rivals
+            (twin.intent_at, twin.key.conversation_id) < (intent_at, attempt.key.conversation_id) for twin in twins
         )
-        return free[place] if place < len(free) else None
+        return clear[place] if place < len(clear) else None
 
     def _decided_at(self, intent_at: datetime, rivals: Sequence[Conversation]) -> datetime:
         """Return when the list is complete for all, and whoever waited for an answer has given up or been replaced."""
@@ -157,6 +162,12 @@ def matches(mode: Mode, content: str, body: str) -> bool:
     if mode is Mode.FREE_FORM:
         return shown == " ".join(content.split())
     return all(value in shown for value in json.loads(content).values())
+
+
+def may_be_its_own(other: Conversation, message: TwilioMessage) -> bool:
+    """Whether a listed message may be the one that another conversation does not know the fate of."""
+    part = other.pending_part
+    return part is not None and other.reply is not None and matches(other.reply.mode, part, message.body)
 
 
 def _not_known_yet(rest_seconds: float) -> DeliveryUnknownError:

@@ -7,6 +7,7 @@ from typing import Any
 from unittest.mock import patch
 
 import core.pipeline
+import core.reconciliation
 from core.attempt import Attempt
 from core.batch import LeaseRenewal
 from core.claim import Claims
@@ -54,6 +55,16 @@ def adopt_any_sid() -> Any:
 
 def adopt_what_may_be_anothers() -> Any:
     return patch.object(Conversation, "pending_part", None)
+
+
+def ignore_what_others_may_have_sent() -> Any:
+    def equal(other: Conversation, message: Any) -> bool:
+        return other.pending_part is not None and rendered_alike(other.pending_part, message.body)
+
+    def rendered_alike(part: str, body: str) -> bool:
+        return part in body
+
+    return patch.object(core.reconciliation, "may_be_its_own", equal)
 
 
 def resend_at_once_after_a_timeout() -> Any:
@@ -201,8 +212,11 @@ EXHAUSTIVELY: tuple[Mutation, ...] = (
 )
 """Mutants that a pair of faults shows up."""
 
-WITH_TWINS: tuple[Mutation, ...] = (adopt_what_may_be_anothers,)
-"""Mutants that need two conversations which could be taken for each other."""
+WITH_TWINS: tuple[tuple[Mutation, str], ...] = (
+    (adopt_what_may_be_anothers, "twins"),
+    (ignore_what_others_may_have_sent, "lookalikes"),
+)
+"""Mutants that need two conversations which could be taken for each other, and which two."""
 
 BY_CHANCE: tuple[Mutation, ...] = (
     adopt_any_sid,

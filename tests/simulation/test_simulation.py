@@ -68,9 +68,9 @@ def test_a_pair_of_faults_shows_a_mutant_up(mutation: Mutation) -> None:
     assert hunt_exhaustively(mutation, *EXHAUSTIVE.values()) is not None
 
 
-@pytest.mark.parametrize("mutation", WITH_TWINS, ids=lambda mutation: mutation.__name__)
-def test_a_pair_of_faults_on_twins_shows_a_mutant_up(mutation: Mutation) -> None:
-    assert hunt_exhaustively(mutation, EXHAUSTIVE["twins"]) is not None
+@pytest.mark.parametrize(("mutation", "name"), WITH_TWINS, ids=lambda value: getattr(value, "__name__", value))
+def test_a_pair_of_faults_on_two_conversations_shows_a_mutant_up(mutation: Mutation, name: str) -> None:
+    assert hunt_exhaustively(mutation, EXHAUSTIVE[name]) is not None
 
 
 @pytest.mark.parametrize("mutation", BY_CHANCE, ids=lambda mutation: mutation.__name__)

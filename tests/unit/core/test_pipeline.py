@@ -594,6 +594,37 @@ def test_a_message_that_may_be_another_conversations_is_not_adopted(core: Core) 
     assert other.intent_at is not None
 
 
+def test_a_message_that_an_open_conversation_with_other_content_may_have_sent_is_left_alone(core: Core) -> None:
+    """All that one conversation says occurs in what the other one sent: the message could be either's."""
+    core.model.outcome.report = report(RunState.COMPLETED, text='{"1": "Ana", "2": "Acme"}')
+    core.whatsapp = Faulty(core.whatsapp)
+    core.whatsapp.plan("send", ProcessDied(), after_effect=True)
+    core.whatsapp.plan("send", LOST)
+    with pytest.raises(ProcessDied):
+        core.receive(body=make_body(conversation_id="conv-1"))
+    core.model.outcome.report = report(RunState.COMPLETED, text='{"1": "Ana"}')
+
+    verdict = core.receive(message_id="m-2", body=make_body(conversation_id="conv-2"))
+
+    assert verdict is not None
+    assert core.store.records[ConversationKey(RECIPIENT, "conv-2")].conversation.sent == ()
+
+
+def test_a_message_that_only_this_conversation_may_have_sent_is_adopted_beside_an_open_one(core: Core) -> None:
+    core.model.outcome.report = report(RunState.COMPLETED, text='{"1": "Ana", "2": "Acme"}')
+    core.whatsapp = Faulty(core.whatsapp)
+    core.whatsapp.plan("send", ProcessDied(), after_effect=True)
+    core.whatsapp.plan("send", LOST, after_effect=True)
+    with pytest.raises(ProcessDied):
+        core.receive(body=make_body(conversation_id="conv-1"))
+    core.model.outcome.report = report(RunState.COMPLETED, text='{"1": "Zoe"}')
+
+    verdict = core.receive(message_id="m-2", body=make_body(conversation_id="conv-2"))
+
+    assert verdict is None
+    assert len(core.sent()) == 2
+
+
 # Closing
 
 
