@@ -8,7 +8,14 @@ from openai import NotFoundError
 from core.conversation import Run, Usage
 from core.errors import RunFailedError
 from core.model import ModelRequest, RunReport, RunState
-from services.openai_client import OpenAIClients, poll_after_seconds, translated_errors, vendor_name
+from services.openai_client import (
+    OpenAIClients,
+    poll_after_seconds,
+    token_count,
+    translated_errors,
+    vendor_id,
+    vendor_name,
+)
 from utils.redaction import Secret
 
 if TYPE_CHECKING:
@@ -45,7 +52,7 @@ class AssistantsGateway:
 
     def open_thread(self, key: Secret, timeout_seconds: float) -> str:
         with translated_errors():
-            return self._clients.get(key).beta.threads.create(timeout=timeout_seconds).id
+            return vendor_id(self._clients.get(key).beta.threads.create(timeout=timeout_seconds).id)
 
     def start_run(self, thread_id: str, request: ModelRequest, key: Secret, timeout_seconds: float) -> RunReport:
         client = self._clients.get(key)
@@ -84,12 +91,13 @@ def _report(run: "AssistantsRun", poll_after_ms: str | None) -> RunReport:
         reason = vendor_name(run.last_error.code)
     elif run.incomplete_details is not None:
         reason = vendor_name(run.incomplete_details.reason)
+    usage = run.usage
     return RunReport(
-        response_id=run.id,
+        response_id=vendor_id(run.id),
         state=state,
         reason=reason,
         retriable=reason in RETRIABLE,
-        usage=Usage(run.usage.prompt_tokens, run.usage.completion_tokens) if run.usage else Usage(),
+        usage=Usage(token_count(usage.prompt_tokens), token_count(usage.completion_tokens)) if usage else Usage(),
         poll_after_seconds=poll_after_seconds(poll_after_ms),
     )
 

@@ -76,6 +76,18 @@ def vendor_name(text: object) -> str | None:
     return text if isinstance(text, str) and _NAME.fullmatch(text) else None
 
 
+def vendor_id(value: object) -> str:
+    """Return the id in an answer; raise ValueError where there is none, for the SDK does not look."""
+    if not isinstance(value, str) or not value:
+        raise ValueError("an answer without an id")
+    return value
+
+
+def token_count(value: object) -> int:
+    """Return a number of tokens; a compatible server may not count them."""
+    return value if isinstance(value, int) else 0
+
+
 def poll_after_seconds(header: str | None) -> float | None:
     """Read `openai-poll-after-ms`, the vendor's wish for the next poll."""
     milliseconds = retry_after_seconds(header)

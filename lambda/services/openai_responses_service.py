@@ -7,7 +7,14 @@ from openai import NotFoundError
 from core.conversation import Mode, Run, Usage
 from core.errors import PermanentError, RunFailedError
 from core.model import ModelRequest, RunReport, RunState
-from services.openai_client import OpenAIClients, poll_after_seconds, translated_errors, vendor_name
+from services.openai_client import (
+    OpenAIClients,
+    poll_after_seconds,
+    token_count,
+    translated_errors,
+    vendor_id,
+    vendor_name,
+)
 from utils.redaction import Secret
 
 if TYPE_CHECKING:
@@ -46,7 +53,7 @@ class ResponsesGateway:
 
     def open_thread(self, key: Secret, timeout_seconds: float) -> str:
         with translated_errors():
-            return self._clients.get(key).conversations.create(timeout=timeout_seconds).id
+            return vendor_id(self._clients.get(key).conversations.create(timeout=timeout_seconds).id)
 
     def start_run(self, thread_id: str, request: ModelRequest, key: Secret, timeout_seconds: float) -> RunReport:
         definition = request.definition
@@ -102,13 +109,13 @@ def _report(response: "Response", poll_after_ms: str | None) -> RunReport:
         reason = vendor_name(response.incomplete_details.reason)
     usage = response.usage
     return RunReport(
-        response_id=response.id,
+        response_id=vendor_id(response.id),
         state=state,
         text=_final_text(response),
         refusal=_refused(response),
         reason=reason,
         retriable=reason in RETRIABLE,
-        usage=Usage(usage.input_tokens, usage.output_tokens) if usage else Usage(),
+        usage=Usage(token_count(usage.input_tokens), token_count(usage.output_tokens)) if usage else Usage(),
         poll_after_seconds=poll_after_seconds(poll_after_ms),
     )
 
