@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 from typing import Any, Protocol
 
 REGION = "eu-west-1"
@@ -50,7 +51,7 @@ class Traits:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What functions run on: a Python version like 3.13, and a machine in the words of tools.package and of Terraform."""
+    """What functions run on: a Python such as 3.13, and a machine in the words of tools.package and of Terraform."""
 
     python: str
     package_arch: str
@@ -74,6 +75,22 @@ class Engine(Protocol):
 
     def target(self) -> Target:
         """Return what its functions run on; known before it runs."""
+        ...
+
+    def prepare(self) -> None:
+        """Have what it needs from elsewhere, such as an image; may take minutes the first time.
+
+        Raises:
+            EngineError: It can't be had.
+        """
+        ...
+
+    def keep_state_in(self, folder: Path, port: int | None = None) -> None:
+        """Go on, from the next start, with what `freeze` left in a folder; only where the engine keeps its state."""
+        ...
+
+    def freeze(self) -> None:
+        """End it, and leave what it knows where `keep_state_in` said."""
         ...
 
     def start(self) -> "Engine":

@@ -5,6 +5,7 @@ import time
 import urllib.request
 import uuid
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
@@ -84,7 +85,6 @@ class LocalStack:
         return Target(PYTHON, arch, arch)
 
     def start(self) -> Self:
-        self.pull()
         try:
             self._container = self._configured().start()
             self._endpoint = self._container.get_url()
@@ -97,7 +97,7 @@ class LocalStack:
             raise
         return self
 
-    def pull(self) -> None:
+    def prepare(self) -> None:
         """Have the image, from here or the registry.
 
         Raises:
@@ -116,6 +116,12 @@ class LocalStack:
                     "Check its name and the network, sign in to its registry (`docker login`), name one that you can"
                     " reach with LOCALSTACK_IMAGE, or run without Docker: ENGINE=ministack."
                 ) from exc
+
+    def keep_state_in(self, folder: Path, port: int | None = None) -> None:
+        raise EngineError("LocalStack keeps no state between its runs")
+
+    def freeze(self) -> None:
+        raise EngineError("LocalStack keeps no state between its runs")
 
     def stop(self) -> None:
         container, self._container = self._container, None
@@ -182,7 +188,7 @@ def docker_client() -> "Docker":
 class _Container(LocalStackContainer):  # type: ignore[misc]  # Any without testcontainers' types
     """LocalStackContainer that is ready when its wait strategy says so, not when a line is in its log."""
 
-    def start(self, timeout: float = START_SECONDS) -> Self:  # noqa: ARG002 - the base class's signature
+    def start(self, timeout: float = START_SECONDS) -> Self:
         DockerContainer.start(self)
         return self
 

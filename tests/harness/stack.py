@@ -1,0 +1,103 @@
+"""Stack: an engine, the stubs of the vendors, and our Terraform applied; the whole product on one machine."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from tests.engines.engine import Engine
+from tests.harness.aws import Aws
+from tests.harness.deployment import Deployment
+from tests.harness.plan import ENVIRONMENT, SECRETS, Plan
+from tests.harness.progress import Progress, Timeline, say_nothing
+from tests.harness.startup import Startup, terraform_environ
+from tests.stubs import StubClient, StubUrls
+from tools.infrastructure.runner import Terraform
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a running stack is; plain JSON, so that another process can use the stack too.
+
+    Attributes:
+        outputs: Terraform's outputs, by environment.
+        terraform: Terraform's folder, by environment.
+    """
+
+    engine: str
+    engine_version: str
+    endpoint: str
+    stubs: Mapping[str, str]
+    outputs: Mapping[str, Mapping[str, Any]]
+    terraform: Mapping[str, str]
+
+    def view(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+class Stack:
+    """A running stack."""
+
+    def __init__(self, address: Address) -> None:
+        """Use the stack at an address; whoever started it ends it."""
+        self.address = address
+        self.aws = Aws(address.engine, address.endpoint)
+        self.stub_urls = StubUrls(**address.stubs)
+        self.stubs = StubClient(self.stub_urls.control)
+        self._deployments = {
+            environment: Deployment(environment, outputs, self.aws) for environment, outputs in address.outputs.items()
+        }
+
+    @classmethod
+    @contextmanager
+    def start(
+        cls,
+        engine: Engine,
+        *,
+        name: str,
+        plans: Sequence[Plan] = (Plan(),),
+        secrets: Mapping[str, str] = SECRETS,
+        progress: Progress = say_nothing,
+        timeline: Timeline | None = None,
+        keep: bool = False,
+    ) -> Iterator[Self]:
+        """Start everything, and end it with the block.
+
+        Args:
+            engine: Not started yet; `tests.engines.choose` returns one.
+            name: Stacks of one name take over what the last one left, where the engine keeps its state.
+            plans: The environments to deploy, side by side on one engine. The first makes the secrets.
+            secrets: Name to value of the secrets that Terraform makes.
+            progress: Is told of each step.
+            timeline: Remembers the steps.
+            keep: Leave it running at the end of the block.
+
+        Raises:
+            HarnessError, EngineError, TerraformError, PackageError: It does not start; nothing is left of it.
+        """
+        startup = Startup(engine, name, plans, secrets, timeline or Timeline(progress))
+        try:
+            outputs = startup.run()
+            yield cls(
+                Address(
+                    engine=engine.traits.name,
+                    engine_version=engine.version,
+                    endpoint=engine.endpoint,
+                    stubs=startup.stubs.urls.view(),
+                    outputs=outputs,
+                    terraform={plan.environment: str(startup.workspace.terraform(plan.environment)) for plan in plans},
+                )
+            )
+        except BaseException:
+            startup.end()
+            raise
+        if not keep:
+            startup.end()
+
+    def deployment(self, environment: str = ENVIRONMENT) -> Deployment:
+        return self._deployments[environment]
+
+    def terraform(self, environment: str = ENVIRONMENT) -> Terraform:
+        """Return Terraform as it was applied, for a plan or another look at it."""
+        return Terraform(Path(self.address.terraform[environment]), terraform_environ(self.address.endpoint))
