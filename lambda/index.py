@@ -13,7 +13,11 @@ from utils.settings import Settings, SettingsError
 
 def lambda_handler(event: dict[str, Any], context: InvocationContext) -> dict[str, list[dict[str, str]]]:
     """Process one SQS batch and name the records that SQS must deliver again."""
-    runtime = get_runtime()
+    return handle(get_runtime(), event, context)
+
+
+def handle(runtime: Runtime, event: object, context: InvocationContext) -> dict[str, list[dict[str, str]]]:
+    """Answer one invocation."""
     runtime.log.begin(str(getattr(context, "aws_request_id", "")))
     try:
         again = process(runtime, event, Deadline.from_lambda(context, runtime.settings.safety_margin_seconds))
@@ -41,7 +45,8 @@ def process(runtime: Runtime, event: object, deadline: Deadline) -> list[str]:
 
 def is_record(record: object) -> bool:
     """Whether it is a record that a batch response can name."""
-    return isinstance(record, dict) and isinstance(record.get("messageId"), str) and bool(record["messageId"])
+    message_id = record.get("messageId") if isinstance(record, dict) else None
+    return isinstance(message_id, str) and message_id.isascii() and bool(message_id)
 
 
 @cache

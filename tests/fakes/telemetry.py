@@ -17,6 +17,14 @@ class RecordingTelemetry:
         self.lines: list[Line] = []
         self.metrics: Counter[str] = Counter()
         self.failed_codes: Counter[str] = Counter()
+        self.invocations: list[str] = []
+        self.flushes = 0
+
+    def begin(self, aws_request_id: str) -> None:
+        self.invocations.append(aws_request_id)
+
+    def flush(self) -> None:
+        self.flushes += 1
 
     def debug(self, event: str, **fields: Any) -> None:
         self.lines.append(Line("DEBUG", event, fields))
