@@ -1,7 +1,7 @@
 """OpenAI by the Assistants v2 API, for a compatible server: OpenAI itself closed it on 2026-08-26."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import Any
 
 from openai import NotFoundError
 
@@ -9,8 +9,8 @@ from core.conversation import Run, Usage
 from core.errors import RunFailedError
 from core.model import ModelRequest, RunReport, RunState
 from services.openai_client import (
+    Answer,
     OpenAIClients,
-    poll_after_seconds,
     token_count,
     translated_errors,
     vendor_id,
@@ -18,9 +18,7 @@ from services.openai_client import (
 )
 from utils.redaction import Secret
 
-if TYPE_CHECKING:
-    from openai import OpenAI
-    from openai.types.beta.threads import Run as AssistantsRun
+HEADERS = {"OpenAI-Beta": "assistants=v2"}
 
 STATES = {
     "queued": RunState.PENDING,
@@ -52,61 +50,54 @@ class AssistantsGateway:
 
     def open_thread(self, key: Secret, timeout_seconds: float) -> str:
         with translated_errors():
-            return vendor_id(self._clients.get(key).beta.threads.create(timeout=timeout_seconds).id)
+            return vendor_id(self._clients.post(key, ("threads",), {}, timeout_seconds, HEADERS).body.get("id"))
 
     def start_run(self, thread_id: str, request: ModelRequest, key: Secret, timeout_seconds: float) -> RunReport:
-        client = self._clients.get(key)
+        body = {
+            "assistant_id": request.assistant_id,
+            "additional_messages": [{"role": "user", "content": request.user_message}],
+            "metadata": dict(request.metadata),
+        }
         with translated_errors():
-            raw = client.beta.threads.runs.with_raw_response.create(
-                thread_id,
-                assistant_id=request.assistant_id,
-                additional_messages=[{"role": "user", "content": request.user_message}],
-                metadata=dict(request.metadata),
-                timeout=timeout_seconds,
-            )
-            report = _report(raw.parse(), raw.headers.get("openai-poll-after-ms"))
+            report = _report(self._clients.post(key, ("threads", thread_id, "runs"), body, timeout_seconds, HEADERS))
             return replace(report, state=RunState.PENDING) if report.state is RunState.COMPLETED else report
 
     def fetch_run(self, run: Run, key: Secret, timeout_seconds: float) -> RunReport:
-        client = self._clients.get(key)
+        path = ("threads", run.thread_id, "runs", run.response_id)
         with translated_errors(repeatable=True):
             try:
-                raw = client.beta.threads.runs.with_raw_response.retrieve(
-                    run.response_id, thread_id=run.thread_id, timeout=timeout_seconds
-                )
+                report = _report(self._clients.fetch(key, path, timeout_seconds, HEADERS))
             except NotFoundError as exc:
                 raise RunFailedError("the server does not know the run any more", code="openai_run_gone") from exc
-            report = _report(raw.parse(), raw.headers.get("openai-poll-after-ms"))
             if report.state is not RunState.COMPLETED:
                 return report
-            text, refusal = _answer(client, run, timeout_seconds)
+            text, refusal = self._written(run, key, timeout_seconds)
             return replace(report, text=text, refusal=refusal)
 
+    def _written(self, run: Run, key: Secret, timeout_seconds: float) -> tuple[str, bool]:
+        """Return what the run wrote, in order, and whether it refused."""
+        query = {"run_id": run.response_id, "order": "asc"}
+        page = self._clients.fetch(key, ("threads", run.thread_id, "messages"), timeout_seconds, HEADERS, query).body
+        messages = [message for message in page["data"] if message["role"] == "assistant"]
+        parts: list[dict[str, Any]] = [part for message in messages for part in message["content"]]
+        text = "\n\n".join(part["text"]["value"] for part in parts if part["type"] == "text")
+        return text, any(part["type"] == "refusal" for part in parts)
 
-def _report(run: "AssistantsRun", poll_after_ms: str | None) -> RunReport:
+
+def _report(answer: Answer) -> RunReport:
     """Read a run without what it wrote, which takes a call of its own."""
-    state = STATES.get(run.status, RunState.FAILED)
+    run = answer.body
     reason = None
-    if run.last_error is not None:
-        reason = vendor_name(run.last_error.code)
-    elif run.incomplete_details is not None:
-        reason = vendor_name(run.incomplete_details.reason)
-    usage = run.usage
+    if (error := run.get("last_error")) is not None:
+        reason = vendor_name(error.get("code"))
+    elif (details := run.get("incomplete_details")) is not None:
+        reason = vendor_name(details.get("reason"))
+    usage = run.get("usage") or {}
     return RunReport(
-        response_id=vendor_id(run.id),
-        state=state,
+        response_id=vendor_id(run.get("id")),
+        state=STATES.get(str(run.get("status")), RunState.FAILED),
         reason=reason,
         retriable=reason in RETRIABLE,
-        usage=Usage(token_count(usage.prompt_tokens), token_count(usage.completion_tokens)) if usage else Usage(),
-        poll_after_seconds=poll_after_seconds(poll_after_ms),
+        usage=Usage(token_count(usage.get("prompt_tokens")), token_count(usage.get("completion_tokens"))),
+        poll_after_seconds=answer.poll_after_seconds,
     )
-
-
-def _answer(client: "OpenAI", run: Run, timeout_seconds: float) -> tuple[str, bool]:
-    """Return what the run wrote, in order, and whether it refused."""
-    page = client.beta.threads.messages.list(
-        run.thread_id, run_id=run.response_id, order="asc", timeout=timeout_seconds
-    )
-    parts = [part for message in page.data if message.role == "assistant" for part in message.content]
-    text = "\n\n".join(part.text.value for part in parts if part.type == "text")
-    return text, any(part.type == "refusal" for part in parts)

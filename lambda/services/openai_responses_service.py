@@ -1,6 +1,6 @@
 """OpenAI by the Responses and Conversations APIs."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from openai import NotFoundError
 
@@ -8,17 +8,14 @@ from core.conversation import Mode, Run, Usage
 from core.errors import PermanentError, RunFailedError
 from core.model import ModelRequest, RunReport, RunState
 from services.openai_client import (
+    Answer,
     OpenAIClients,
-    poll_after_seconds,
     token_count,
     translated_errors,
     vendor_id,
     vendor_name,
 )
 from utils.redaction import Secret
-
-if TYPE_CHECKING:
-    from openai.types.responses import Response
 
 STATES = {
     "queued": RunState.PENDING,
@@ -53,13 +50,13 @@ class ResponsesGateway:
 
     def open_thread(self, key: Secret, timeout_seconds: float) -> str:
         with translated_errors():
-            return vendor_id(self._clients.get(key).conversations.create(timeout=timeout_seconds).id)
+            return vendor_id(self._clients.post(key, ("conversations",), {}, timeout_seconds).body.get("id"))
 
     def start_run(self, thread_id: str, request: ModelRequest, key: Secret, timeout_seconds: float) -> RunReport:
         definition = request.definition
         if definition is None:
             raise PermanentError("the Responses API needs an assistant definition", code="assistant_definition_missing")
-        arguments: dict[str, Any] = {
+        body: dict[str, Any] = {
             "model": definition.model or self._default_model,
             "instructions": definition.instructions,
             "input": [{"role": "user", "content": request.user_message}],
@@ -70,24 +67,21 @@ class ResponsesGateway:
             "safety_identifier": request.user_id,
         }
         if request.mode is Mode.TEMPLATE:
-            arguments["text"] = {"format": _variables_format(definition.output_schema)}
+            body["text"] = {"format": _variables_format(definition.output_schema)}
         if definition.max_output_tokens is not None:
-            arguments["max_output_tokens"] = definition.max_output_tokens
+            body["max_output_tokens"] = definition.max_output_tokens
         if definition.reasoning_effort is not None:
-            arguments["reasoning"] = {"effort": definition.reasoning_effort}
+            body["reasoning"] = {"effort": definition.reasoning_effort}
         with translated_errors():
-            raw = self._clients.get(key).responses.with_raw_response.create(**arguments, timeout=timeout_seconds)
-            return _report(raw.parse(), raw.headers.get("openai-poll-after-ms"))
+            return _report(self._clients.post(key, ("responses",), body, timeout_seconds))
 
     def fetch_run(self, run: Run, key: Secret, timeout_seconds: float) -> RunReport:
         with translated_errors(repeatable=True):
             try:
-                raw = self._clients.get(key).responses.with_raw_response.retrieve(
-                    run.response_id, timeout=timeout_seconds
-                )
+                answer = self._clients.fetch(key, ("responses", run.response_id), timeout_seconds)
             except NotFoundError as exc:
                 raise RunFailedError("OpenAI does not know the response any more", code="openai_run_gone") from exc
-            return _report(raw.parse(), raw.headers.get("openai-poll-after-ms"))
+            return _report(answer)
 
 
 def _variables_format(schema: dict[str, Any] | None) -> dict[str, Any]:
@@ -100,34 +94,28 @@ def _variables_format(schema: dict[str, Any] | None) -> dict[str, Any]:
     }
 
 
-def _report(response: "Response", poll_after_ms: str | None) -> RunReport:
-    state = STATES.get(str(response.status), RunState.FAILED)
+def _report(answer: Answer) -> RunReport:
+    response = answer.body
     reason = None
-    if response.error is not None:
-        reason = vendor_name(response.error.code)
-    elif response.incomplete_details is not None:
-        reason = vendor_name(response.incomplete_details.reason)
-    usage = response.usage
+    if (error := response.get("error")) is not None:
+        reason = vendor_name(error.get("code"))
+    elif (details := response.get("incomplete_details")) is not None:
+        reason = vendor_name(details.get("reason"))
+    usage = response.get("usage") or {}
+    messages = [item for item in response.get("output") or [] if item["type"] == "message"]
     return RunReport(
-        response_id=vendor_id(response.id),
-        state=state,
-        text=_final_text(response),
-        refusal=_refused(response),
+        response_id=vendor_id(response.get("id")),
+        state=STATES.get(str(response.get("status")), RunState.FAILED),
+        text=_final_text(messages),
+        refusal=any(part["type"] == "refusal" for message in messages for part in message["content"]),
         reason=reason,
         retriable=reason in RETRIABLE,
-        usage=Usage(token_count(usage.input_tokens), token_count(usage.output_tokens)) if usage else Usage(),
-        poll_after_seconds=poll_after_seconds(poll_after_ms),
+        usage=Usage(token_count(usage.get("input_tokens")), token_count(usage.get("output_tokens"))),
+        poll_after_seconds=answer.poll_after_seconds,
     )
 
 
-def _final_text(response: "Response") -> str:
+def _final_text(messages: list[dict[str, Any]]) -> str:
     """Return the text of the answer; where the model also commented on its work, of the final answer alone."""
-    messages = [item for item in response.output or [] if item.type == "message"]
-    final = [item for item in messages if getattr(item, "phase", None) != "commentary"]
-    return "".join(part.text for item in final for part in item.content if part.type == "output_text")
-
-
-def _refused(response: "Response") -> bool:
-    return any(
-        part.type == "refusal" for item in response.output or [] if item.type == "message" for part in item.content
-    )
+    final = [message for message in messages if message.get("phase") != "commentary"]
+    return "".join(part["text"] for message in final for part in message["content"] if part["type"] == "output_text")
