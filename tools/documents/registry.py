@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.conversation import TRANSITIONS
+from tools.context_schema import context_schema
 from tools.documents import ROOT, configuration, context_object, states
 from tools.documents.blocks import replaced
-from utils.context_model import ContextObject
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +41,6 @@ class Generated:
 
 GENERATED = (
     Generated("states", Path("docs/architecture.md"), lambda: states.diagram(TRANSITIONS)),
-    Generated(
-        "context-object",
-        Path("docs/context-object.md"),
-        lambda: context_object.reference(ContextObject.model_json_schema()),
-    ),
+    Generated("context-object", Path("docs/context-object.md"), lambda: context_object.reference(context_schema())),
     Generated("configuration", Path("docs/configuration.md"), lambda: configuration.reference(ROOT / "terraform")),
 )

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.unit.docs.documents import document
+from tools.context_schema import context_schema
 from tools.documents.context_object import leaf_paths
 from utils.assistant_definition import AssistantDefinitions
-from utils.context_model import ContextObject
 from utils.context_processor import parse_context
 
 
@@ -32,7 +32,7 @@ def test_the_context_object_shown_is_valid_and_has_every_field() -> None:
     (example,) = json_blocks("docs/context-object.md")
 
     parse_context(example)
-    assert leaf_paths(ContextObject.model_json_schema()) - paths_of(json.loads(example)) == set()
+    assert leaf_paths(context_schema()) - paths_of(json.loads(example)) == set()
 
 
 def test_the_first_message_of_the_deploying_guide_is_valid() -> None:
