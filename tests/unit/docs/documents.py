@@ -30,7 +30,7 @@ class Document:
 
     @property
     def name(self) -> str:
-        return str(self.path.relative_to(ROOT))
+        return str(self.path.relative_to(ROOT) if self.path.is_relative_to(ROOT) else self.path)
 
     @cached_property
     def text(self) -> str:
@@ -97,9 +97,14 @@ def document(name: str) -> Document:
 
 
 @cache
-def names_in_the_code() -> frozenset[str]:
-    """Return every name of at least two words that the repository's code, configuration or tests use."""
-    paths = [ROOT / "Makefile", *(path for folder in OWN if folder != "docs" for path in (ROOT / folder).rglob("*"))]
+def names_in_the_code(*, tests: bool = True) -> frozenset[str]:
+    """Return every name of at least two words that the repository's code and configuration use.
+
+    Args:
+        tests: Whether what only tests use counts.
+    """
+    folders = [folder for folder in OWN if folder != "docs" and (tests or folder != "tests")]
+    paths = [ROOT / "Makefile", *(path for folder in folders for path in (ROOT / folder).rglob("*"))]
     here = Path(__file__).parent
     text = "\n".join(
         path.read_text(encoding="utf-8", errors="ignore")
