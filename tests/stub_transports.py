@@ -30,7 +30,7 @@ class StubTransports:
 
     Attributes:
         app: The stubs; script them by `app.actions`.
-        broken: What the next connections fail with, before the request reaches anybody.
+        broken: By vendor, what the next connections fail with, before the request reaches anybody.
         requests: Everything that reached the stubs.
         timeouts: The timeout that came with each request, in seconds.
     """
@@ -38,7 +38,7 @@ class StubTransports:
     def __init__(self, clock: FakeClock) -> None:
         self._clock = clock
         self.app = StubApp(lambda: clock.now().timestamp(), journal_limit=1000)
-        self.broken: deque[BaseException] = deque()
+        self.broken: dict[str, deque[BaseException]] = {"openai": deque(), "twilio": deque()}
         self.requests: list[Request] = []
         self.timeouts: list[float] = []
 
@@ -57,8 +57,9 @@ class StubTransports:
             LateAnswer: It took longer than `timeout_seconds`; that is the time that has passed.
             LostConnection: There was no answer, or half of one.
         """
-        if self.broken:
-            raise self.broken.popleft()
+        broken = self.broken["openai" if request.path.startswith("/v1/") else "twilio"]
+        if broken:
+            raise broken.popleft()
         self.requests.append(request)
         self.timeouts.append(timeout_seconds)
         waited = 0.0

@@ -193,7 +193,7 @@ def test_a_busy_thread_has_no_code_and_is_known_by_its_text(
 def test_without_a_connection_a_call_may_be_repeated(
     stubs: StubTransports, call: Callable[[], object], error: Exception
 ) -> None:
-    stubs.broken.append(error)
+    stubs.broken["openai"].append(error)
 
     with pytest.raises(TransientError) as caught:
         call()
@@ -208,7 +208,7 @@ def test_without_a_connection_a_call_may_be_repeated(
 def test_a_connection_that_broke_may_have_had_an_effect(
     stubs: StubTransports, call: Callable[[], object], error: Exception
 ) -> None:
-    stubs.broken.append(error)
+    stubs.broken["openai"].append(error)
 
     with pytest.raises(TransientError) as caught:
         call()

@@ -282,7 +282,7 @@ NOT_CONNECTED = [
 
 @pytest.mark.parametrize("error", NOT_CONNECTED)
 def test_without_a_connection_nothing_was_sent(twilio: TwilioWhatsApp, stubs: StubTransports, error: Exception) -> None:
-    stubs.broken.append(error)
+    stubs.broken["twilio"].append(error)
 
     with pytest.raises(TransientError) as caught:
         twilio.send(FREE_FORM, CREDENTIALS, IN_TIME)
@@ -304,7 +304,7 @@ def test_without_a_connection_nothing_was_sent(twilio: TwilioWhatsApp, stubs: St
 def test_a_connection_that_broke_leaves_it_open(
     twilio: TwilioWhatsApp, stubs: StubTransports, error: Exception
 ) -> None:
-    stubs.broken.append(error)
+    stubs.broken["twilio"].append(error)
 
     with pytest.raises(DeliveryUnknownError):
         twilio.send(FREE_FORM, CREDENTIALS, IN_TIME)
@@ -436,7 +436,7 @@ def test_a_second_page_that_can_not_be_had_is_no_list_either(twilio: TwilioWhats
 def test_a_list_without_a_connection_may_be_asked_for_again(
     twilio: TwilioWhatsApp, stubs: StubTransports, error: Exception
 ) -> None:
-    stubs.broken.append(error)
+    stubs.broken["twilio"].append(error)
 
     with pytest.raises(TransientError) as caught:
         twilio.list_messages(RECIPIENT, SENDER, CREDENTIALS)

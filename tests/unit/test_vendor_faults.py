@@ -1,0 +1,587 @@
+"""Every error of OpenAI and Twilio that can reach us: the status, code, visibility and metric it leads to.
+
+Each row goes through the real adapter and the real pipeline; the rest of the world is in memory. Sources: OpenAI, guide
+"Error codes"; Twilio, "Error and Warning Dictionary".
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import httpx2
+import pytest
+from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError, SSLError
+
+from core.conversation import Status
+from core.ports import TwilioCredentials
+from services.openai_assistants_service import AssistantsGateway
+from services.openai_client import OpenAIClients
+from services.openai_responses_service import ResponsesGateway
+from services.twilio_service import TwilioWhatsApp
+from tests.context_objects import make_body
+from tests.fakes.clock import FakeClock
+from tests.fakes.secrets import OPENAI_REFERENCE, TWILIO_REFERENCE, InMemorySecrets
+from tests.in_memory import SETTINGS, InMemoryFunction
+from tests.sqs_events import make_event, make_record
+from tests.stub_transports import StubTransports
+from tests.stubs import (
+    OPENAI_KEY,
+    TWILIO_ACCOUNT_SID,
+    TWILIO_AUTH_TOKEN,
+    Fate,
+    Outcome,
+    answer,
+    delay,
+    drop,
+    openai_error,
+    stall,
+    twilio_error,
+)
+from utils.redaction import Secret
+
+LATER = 23
+"""Half-jittered backoff of a first receive, with the jitter of the tests."""
+
+AT_ONCE = 0
+
+AI, SEND = Status.FAILED_AI, Status.FAILED_SEND
+
+CREATE_CONVERSATION, ASK, POLL = "openai.conversations.create", "openai.responses.create", "openai.responses.get"
+CREATE_THREAD, RUN, POLL_RUN = "openai.threads.create", "openai.threads.runs.create", "openai.threads.runs.get"
+CREATE, LIST = "twilio.messages.create", "twilio.messages.list"
+
+
+@dataclass
+class World:
+    """The function with the real adapters of both vendors, and the stubs behind them."""
+
+    function: InMemoryFunction
+    stubs: StubTransports
+
+    def script(self, operation: str, action: Any) -> None:
+        """Let every call of an operation go wrong like this."""
+        self.stubs.app.actions.add(action, operation=operation, times=None)
+
+    def receive(self, **record: Any) -> list[str]:
+        return self.function.process(make_event(make_record(**record)))
+
+    def messages(self) -> list[Any]:
+        """Return what Twilio accepted."""
+        return self.stubs.app.twilio.messages(())
+
+
+def make_world(monkeypatch: pytest.MonkeyPatch, *, api: str = "responses") -> World:
+    clock = FakeClock()
+    stubs = StubTransports(clock)
+    stubs.install_twilio(monkeypatch)
+    secrets = InMemorySecrets()
+    credentials = TwilioCredentials(TWILIO_ACCOUNT_SID, Secret(TWILIO_AUTH_TOKEN), "HX" + "1" * 32)
+    secrets.twilio_secrets[TWILIO_REFERENCE] = credentials
+    secrets.openai_secrets[OPENAI_REFERENCE] = Secret(OPENAI_KEY)
+    clients = OpenAIClients(None, stubs.openai())
+    model = AssistantsGateway(clients) if api == "assistants" else ResponsesGateway(clients, "gpt", background=True)
+    return World(
+        InMemoryFunction(
+            clock=clock,
+            secrets=secrets,
+            model=model,
+            whatsapp=TwilioWhatsApp(SETTINGS.twilio_timeout_seconds, clock.now),
+        ),
+        stubs,
+    )
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> World:
+    return make_world(monkeypatch)
+
+
+@pytest.fixture
+def assistants(monkeypatch: pytest.MonkeyPatch) -> World:
+    return make_world(monkeypatch, api="assistants")
+
+
+def check(world: World, status: Status, code: str, visible_after: int, *, permanent: bool) -> None:
+    """Receive a message and see that its failure is recorded, counted and given back as the row says."""
+    again = world.receive()
+
+    assert again == ["m-1"]
+    assert world.function.queue.hidden == [("m-1/1", visible_after)]
+    record = world.function.record()
+    assert record.conversation.status is status
+    assert record.conversation.last_error is not None
+    assert (record.conversation.last_error.code, record.conversation.last_error.permanent) == (code, permanent)
+    assert record.needs_attention
+    assert record.conversation.lease_owner is None
+    assert world.function.telemetry.failed_codes == {code: 1}
+    assert world.function.telemetry.metrics["MessagesFailed"] == 1
+
+
+def openai(status: int, code: str | None, type_: str = "invalid_request_error", **headers: str) -> Any:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return answer(status, openai_error("the text of the vendor", type_=type_, code=code), headers=named)
+
+
+def twilio(status: int, code: int, **headers: str) -> Any:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return answer(status, twilio_error(status, code, "the text of the vendor"), headers=named)
+
+
+# OpenAI refuses
+
+
+@pytest.mark.parametrize(
+    ("action", "code"),
+    [
+        (openai(400, "context_length_exceeded"), "openai_context_length_exceeded"),
+        (openai(400, "invalid_prompt"), "openai_invalid_prompt"),
+        (openai(400, "unsupported_value"), "openai_unsupported_value"),
+        (openai(400, None), "openai_invalid_request_error"),
+        (openai(401, "invalid_api_key"), "openai_invalid_api_key"),
+        (openai(401, "ip_not_authorized"), "openai_ip_not_authorized"),
+        (openai(403, "unsupported_country_region_territory"), "openai_unsupported_country_region_territory"),
+        (openai(403, "model_not_permitted"), "openai_model_not_permitted"),
+        (openai(404, "model_not_found"), "openai_model_not_found"),
+        (openai(404, None), "openai_invalid_request_error"),
+        (openai(422, None), "openai_invalid_request_error"),
+        (openai(429, "insufficient_quota", "insufficient_quota"), "openai_insufficient_quota"),
+        (openai(429, "credit_balance_exhausted", "insufficient_quota"), "openai_credit_balance_exhausted"),
+        (
+            openai(429, "organization_spend_limit_exceeded", "insufficient_quota"),
+            "openai_organization_spend_limit_exceeded",
+        ),
+        (openai(429, "project_spend_limit_exceeded", "insufficient_quota"), "openai_project_spend_limit_exceeded"),
+        (
+            openai(429, "organization_usage_limit_exceeded", "insufficient_quota"),
+            "openai_organization_usage_limit_exceeded",
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+@pytest.mark.parametrize("operation", [CREATE_CONVERSATION, ASK])
+def test_a_refusal_of_openai_is_permanent(world: World, operation: str, action: Any, code: str) -> None:
+    world.script(operation, action)
+
+    check(world, AI, code, AT_ONCE, permanent=True)
+
+
+# OpenAI may do better later
+
+
+@pytest.mark.parametrize(
+    ("action", "code", "visible_after", "calls"),
+    [
+        pytest.param(openai(400, "conversation_locked"), "openai_conversation_locked", 5, 3, id="locked"),
+        pytest.param(openai(429, "rate_limit_exceeded"), "openai_rate_limit_exceeded", LATER, 3, id="rate"),
+        pytest.param(
+            openai(429, "rate_limit_exceeded", retry_after="2"),
+            "openai_rate_limit_exceeded",
+            2,
+            3,
+            id="rate, short wish",
+        ),
+        pytest.param(
+            openai(429, "rate_limit_exceeded", retry_after="120"),
+            "openai_rate_limit_exceeded",
+            120,
+            1,
+            id="rate, long wish",
+        ),
+        pytest.param(openai(429, "slow_down", "rate_limit_error"), "openai_slow_down", LATER, 3, id="slow down"),
+        pytest.param(
+            openai(503, "server_is_overloaded", "service_unavailable_error", retry_after="30"),
+            "openai_server_is_overloaded",
+            30,
+            1,
+            id="overloaded",
+        ),
+        pytest.param(openai(408, None, "timeout"), "openai_timeout", LATER, 1, id="408"),
+        pytest.param(openai(409, "conflict"), "openai_conflict", LATER, 1, id="409"),
+        pytest.param(openai(500, "server_error", "server_error"), "openai_server_error", LATER, 1, id="500"),
+        pytest.param(answer(502, raw="<html>"), "openai_http_502", LATER, 1, id="502"),
+        pytest.param(delay(30), "openai_timeout", LATER, 1, id="no answer in time"),
+        pytest.param(drop(), "openai_unreachable", LATER, 1, id="reset before the effect"),
+        pytest.param(drop(after_effect=True), "openai_unreachable", LATER, 1, id="reset after the effect"),
+        pytest.param(stall(1), "openai_unreachable", LATER, 1, id="half an answer"),
+        pytest.param(answer(200, raw="<html>"), "openai_unreadable", LATER, 1, id="not JSON"),
+    ],
+)
+@pytest.mark.parametrize("operation", [CREATE_CONVERSATION, ASK])
+def test_trouble_at_openai_passes(
+    world: World, operation: str, action: Any, code: str, visible_after: int, calls: int
+) -> None:
+    world.script(operation, action)
+
+    check(world, AI, code, visible_after, permanent=False)
+
+    path = "/v1/conversations" if operation == CREATE_CONVERSATION else "/v1/responses"
+    assert [request.path for request in world.stubs.requests].count(path) == calls
+
+
+@pytest.mark.parametrize("error", [httpx2.ConnectError("refused"), httpx2.ConnectTimeout("timed out")], ids=repr)
+def test_openai_that_can_not_be_reached_is_tried_three_times(world: World, error: Exception) -> None:
+    world.stubs.broken["openai"].extend([error] * 3)
+
+    code = "openai_timeout" if isinstance(error, httpx2.ConnectTimeout) else "openai_unreachable"
+    check(world, AI, code, LATER, permanent=False)
+
+    assert world.stubs.requests == []
+
+
+@pytest.mark.parametrize(
+    ("action", "code", "visible_after"),
+    [
+        pytest.param(openai(500, "server_error", "server_error"), "openai_server_error", LATER, id="500"),
+        pytest.param(openai(429, "rate_limit_exceeded", retry_after="60"), "openai_rate_limit_exceeded", 60, id="429"),
+        pytest.param(delay(30), "openai_timeout", LATER, id="no answer in time"),
+        pytest.param(openai(404, None), "openai_run_gone", LATER, id="the response is gone"),
+    ],
+)
+def test_trouble_while_polling_passes(world: World, action: Any, code: str, visible_after: int) -> None:
+    world.stubs.app.openai.outcomes.add(Outcome(duration_seconds=10))
+    world.script(POLL, action)
+
+    check(world, AI, code, visible_after, permanent=False)
+
+    kept = world.function.record().conversation.run
+    assert (kept is None) == (code == "openai_run_gone")
+
+
+# A run ends otherwise than with a reply
+
+
+@pytest.mark.parametrize(
+    ("outcome", "code", "permanent"),
+    [
+        (Outcome(state="failed", code="server_error"), "openai_run_server_error", False),
+        (Outcome(state="failed", code="rate_limit_exceeded"), "openai_run_rate_limit_exceeded", False),
+        (Outcome(state="failed", code="vector_store_timeout"), "openai_run_vector_store_timeout", False),
+        (Outcome(state="failed", code="invalid_prompt"), "openai_run_invalid_prompt", True),
+        (Outcome(state="failed", code="bio_policy"), "openai_run_bio_policy", True),
+        (
+            Outcome(state="failed", code="misalignment_policy_violation"),
+            "openai_run_misalignment_policy_violation",
+            True,
+        ),
+        (Outcome(state="failed", code="data_residency_mismatch"), "openai_run_data_residency_mismatch", True),
+        (Outcome(state="incomplete"), "openai_incomplete", True),
+        (Outcome(state="incomplete", reason="content_filter"), "openai_incomplete", True),
+        (Outcome(state="incomplete", reason="max_messages"), "openai_incomplete", True),
+        (Outcome(state="incomplete", reason="steered"), "openai_incomplete", True),
+        (Outcome(state="cancelled"), "openai_run_cancelled", True),
+        (Outcome(refusal="I can't help with that."), "openai_refusal", True),
+        (Outcome(silent=True), "openai_empty_output", True),
+        (Outcome(text="Hello Ana!"), "openai_invalid_json", False),
+        (Outcome(text='{"1": ""}'), "reply_variable_empty", True),
+        (Outcome(text='{"1": null}'), "reply_variable_empty", True),
+        (Outcome(text='{"1": "%s"}' % ("x" * 1601)), "reply_variable_length", True),
+        (Outcome(text="{}"), "reply_variables_count", True),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_an_end_without_a_reply_is_recorded_and_asked_anew(
+    world: World, outcome: Outcome, code: str, permanent: bool
+) -> None:
+    world.stubs.app.openai.outcomes.add(replace(outcome, duration_seconds=3))
+
+    check(world, AI, code, AT_ONCE if permanent else LATER, permanent=permanent)
+
+    assert world.function.record().conversation.run is None
+    assert world.messages() == []
+
+
+# The Assistants API, at a compatible server
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # the SDK warns on each Assistants call
+@pytest.mark.parametrize(
+    ("operation", "action", "code", "visible_after"),
+    [
+        pytest.param(CREATE_THREAD, openai(404, None), "openai_invalid_request_error", AT_ONCE, id="closed"),
+        pytest.param(RUN, openai(404, None), "openai_invalid_request_error", AT_ONCE, id="no such assistant"),
+        pytest.param(RUN, openai(401, "invalid_api_key"), "openai_invalid_api_key", AT_ONCE, id="wrong key"),
+        pytest.param(RUN, openai(429, "rate_limit_exceeded"), "openai_rate_limit_exceeded", LATER, id="rate"),
+        pytest.param(RUN, openai(500, "server_error", "server_error"), "openai_server_error", LATER, id="500"),
+        pytest.param(
+            RUN,
+            answer(400, openai_error("Thread thread_1 already has an active run run_1.")),
+            "openai_conversation_locked",
+            5,
+            id="busy",
+        ),
+        pytest.param(POLL_RUN, openai(404, None), "openai_run_gone", LATER, id="the run is gone"),
+    ],
+)
+def test_trouble_with_assistants(assistants: World, operation: str, action: Any, code: str, visible_after: int) -> None:
+    assistants.script(operation, action)
+    assistant_id = "company_data_payload__ai_config__openai_config__whatsapp__assistant_id_template_sender"
+    body = make_body(**{assistant_id: "asst_1"})
+
+    again = assistants.receive(body=body)
+
+    assert again == ["m-1"]
+    assert assistants.function.queue.hidden == [("m-1/1", visible_after)]
+    assert assistants.function.telemetry.failed_codes == {code: 1}
+    assert assistants.function.record().conversation.status is AI
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize(
+    ("outcome", "code", "permanent"),
+    [
+        (Outcome(state="failed", code="server_error"), "openai_run_server_error", False),
+        (Outcome(state="failed", code="rate_limit_exceeded"), "openai_run_rate_limit_exceeded", False),
+        (Outcome(state="failed", code="invalid_prompt"), "openai_run_invalid_prompt", True),
+        (Outcome(state="incomplete"), "openai_incomplete", True),
+        (Outcome(state="cancelled"), "openai_run_cancelled", True),
+        (Outcome(state="expired"), "openai_run_expired", False),
+        (Outcome(state="requires_action"), "openai_requires_action", True),
+        (Outcome(silent=True), "openai_empty_output", True),
+        (Outcome(refusal="No."), "openai_refusal", True),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_run_of_an_assistant_that_ends_without_a_reply(
+    assistants: World, outcome: Outcome, code: str, permanent: bool
+) -> None:
+    assistants.stubs.app.openai.outcomes.add(replace(outcome, duration_seconds=3))
+    assistant_id = "company_data_payload__ai_config__openai_config__whatsapp__assistant_id_template_sender"
+
+    again = assistants.receive(body=make_body(**{assistant_id: "asst_1"}))
+
+    assert again == ["m-1"]
+    assert assistants.function.queue.hidden == [("m-1/1", AT_ONCE if permanent else LATER)]
+    assert assistants.function.telemetry.failed_codes == {code: 1}
+    assert assistants.function.record().conversation.run is None
+
+
+# Twilio refuses
+
+THIS_MESSAGE = [
+    21211, 21408, 21602, 21610, 21612, 21614, 21617, 21619, 21654, 21655, 21656, 21658, 21910, 30007,
+    63003, 63005, 63006, 63013, 63014, 63015, 63016, 63021, 63024, 63027, 63028, 63030, 63031, 63032,
+    63040, 63041, 63042, 63049, 92007,
+]  # fmt: skip
+CONFIGURATION = [
+    21212, 21603, 21606, 21608, 21609, 21660, 21701, 21703, 21704, 21705, 63001, 63002, 63007, 63008,
+    63020, 63051,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("code", [*THIS_MESSAGE, *CONFIGURATION])
+def test_a_refusal_of_twilio_is_permanent(world: World, code: int) -> None:
+    world.script(CREATE, twilio(400, code))
+
+    check(world, SEND, f"twilio_{code}", AT_ONCE, permanent=True)
+
+    conversation = world.function.record().conversation
+    assert conversation.intent_at is None
+    assert conversation.reply is not None
+    assert world.messages() == []
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [(401, 20003), (403, 20403), (403, 20005), (403, 20008), (404, 20404), (422, 99999)]
+)
+def test_an_account_that_is_not_good_for_it_is_permanent(world: World, status: int, code: int) -> None:
+    world.script(CREATE, twilio(status, code))
+
+    check(world, SEND, f"twilio_{code}", AT_ONCE, permanent=True)
+
+    assert world.function.record().conversation.intent_at is None
+
+
+# Twilio refuses for now
+
+
+@pytest.mark.parametrize(
+    ("action", "code", "visible_after", "calls"),
+    [
+        pytest.param(twilio(429, 20429), "twilio_20429", LATER, 3, id="20429"),
+        pytest.param(twilio(429, 20429, retry_after="1"), "twilio_20429", 1, 3, id="20429, short wish"),
+        pytest.param(twilio(429, 20429, retry_after="40"), "twilio_20429", 40, 1, id="20429, long wish"),
+        pytest.param(answer(429, raw=""), "twilio_429", LATER, 3, id="429 without a body"),
+        pytest.param(twilio(400, 21611), "twilio_21611", 300, 1, id="21611"),
+        pytest.param(twilio(400, 63017), "twilio_63017", 60, 1, id="63017"),
+        pytest.param(twilio(400, 63018), "twilio_63018", 900, 1, id="63018"),
+    ],
+)
+def test_a_refusal_that_passes_clears_the_intent(
+    world: World, action: Any, code: str, visible_after: int, calls: int
+) -> None:
+    world.script(CREATE, action)
+
+    check(world, SEND, code, visible_after, permanent=False)
+
+    assert world.function.record().conversation.intent_at is None
+    assert len([request for request in world.stubs.requests if request.form.get("To")]) == calls
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        pytest.param(NewConnectionError(None, "refused"), id="refused"),  # type: ignore[arg-type]
+        pytest.param(NameResolutionError("api.twilio.com", None, OSError("no")), id="DNS"),  # type: ignore[arg-type]
+        pytest.param(ConnectTimeoutError("timed out"), id="connect timeout"),
+        pytest.param(SSLError("[SSL: CERTIFICATE_VERIFY_FAILED]"), id="TLS"),
+    ],
+)
+def test_twilio_that_can_not_be_reached_is_tried_three_times(world: World, error: Exception) -> None:
+    world.stubs.broken["twilio"].extend([error] * 3)
+
+    check(world, SEND, "twilio_unreachable", LATER, permanent=False)
+
+    assert world.function.record().conversation.intent_at is None
+    assert world.messages() == []
+    assert not world.stubs.broken["twilio"]
+
+
+# It is open whether Twilio accepted the message
+
+WINDOW = SETTINGS.settle_seconds - 7
+"""What is left of the reconcile window after three looks at the list."""
+
+UNKNOWN = [
+    pytest.param(twilio(500, 20500), WINDOW, id="20500"),
+    pytest.param(twilio(503, 20503), WINDOW, id="20503"),
+    pytest.param(answer(502, raw="<html>Bad Gateway</html>"), WINDOW, id="502 in HTML"),
+    pytest.param(answer(504, raw=""), WINDOW, id="504"),
+    pytest.param(twilio(408, 20408), WINDOW, id="408"),
+    pytest.param(drop(), WINDOW, id="reset"),
+]
+
+
+@pytest.mark.parametrize(("action", "visible_after"), UNKNOWN)
+def test_a_message_that_may_be_out_comes_back_at_the_end_of_the_window(
+    world: World, action: Any, visible_after: int
+) -> None:
+    world.script(CREATE, action)
+
+    check(world, SEND, "delivery_unknown", visible_after, permanent=False)
+
+    assert world.function.record().conversation.intent_at is not None
+    assert world.messages() == []
+
+
+ACCEPTED = [
+    pytest.param(replace(twilio(500, 20500), effect=True), id="20500"),
+    pytest.param(replace(twilio(503, 20503), effect=True), id="20503"),
+    pytest.param(answer(502, raw="<html>", after_effect=True), id="502 in HTML"),
+    pytest.param(drop(after_effect=True), id="reset"),
+    pytest.param(delay(25), id="no answer in time"),
+    pytest.param(delay(25, before_effect=True), id="late effect"),
+    pytest.param(stall(1), id="half an answer"),
+    pytest.param(answer(201, raw="<html>OK</html>", after_effect=True), id="not JSON"),
+    pytest.param(answer(201, {}, after_effect=True), id="no message in the answer"),
+]
+
+
+@pytest.mark.parametrize("action", ACCEPTED)
+def test_a_message_that_is_out_is_found_and_not_sent_again(world: World, action: Any) -> None:
+    world.stubs.app.actions.add(action, operation=CREATE)
+
+    again = world.receive()
+
+    assert again == []
+    (message,) = world.messages()
+    record = world.function.record()
+    assert record.conversation.status is Status.SENT
+    assert [entry.message_id for entry in record.messages] == [message["sid"]]
+    assert world.function.telemetry.metrics["Reconciled"] == 1
+    assert world.function.telemetry.metrics["MessagesSent"] == 1
+    assert world.function.telemetry.failed_codes == {}
+
+
+@pytest.mark.parametrize("action", ACCEPTED)
+def test_a_message_that_is_out_and_listed_late_is_found_by_a_later_receive(world: World, action: Any) -> None:
+    world.stubs.app.settings.change({"list_lag_seconds": SETTINGS.twilio_list_lag_seconds})
+    world.stubs.app.actions.add(action, operation=CREATE)
+
+    first = world.receive()
+    (_, visible_after), *_ = world.function.queue.hidden
+    world.function.clock.advance(visible_after)
+    second = world.receive(receive_count=2)
+
+    assert first == ["m-1"]
+    assert second == []
+    assert len(world.messages()) == 1
+    assert world.function.telemetry.failed_codes == {"delivery_unknown": 1}
+    assert world.function.record().conversation.status is Status.SENT
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        pytest.param(twilio(500, 20500), id="500"),
+        pytest.param(twilio(429, 20429), id="429"),
+        pytest.param(drop(), id="reset"),
+        pytest.param(delay(25), id="no answer in time"),
+        pytest.param(answer(200, raw="<html>"), id="not JSON"),
+        pytest.param(answer(200, {"messages": [{"sid": None}]}), id="another shape"),
+    ],
+)
+def test_while_the_list_can_not_be_had_nothing_is_sent_again(world: World, action: Any) -> None:
+    world.stubs.app.actions.add(drop(after_effect=True), operation=CREATE)
+    world.script(LIST, action)
+
+    for receive_count in (1, 2):
+        again = world.receive(receive_count=receive_count)
+        world.function.clock.advance(SETTINGS.settle_seconds)
+
+        assert again == ["m-1"]
+    assert len(world.messages()) == 1
+    assert world.function.telemetry.failed_codes == {"delivery_unknown": 2}
+    assert world.function.record().conversation.intent_at is not None
+
+
+@pytest.mark.parametrize(
+    ("action", "code"),
+    [
+        pytest.param(twilio(401, 20003), "twilio_401", id="rejected"),
+        pytest.param(twilio(404, 20404), "twilio_404", id="refused"),
+    ],
+)
+def test_a_list_that_is_refused_for_good_ends_the_conversation_with_its_intent_open(
+    world: World, action: Any, code: str
+) -> None:
+    world.stubs.app.actions.add(drop(after_effect=True), operation=CREATE)
+    world.script(LIST, action)
+
+    check(world, SEND, code, AT_ONCE, permanent=True)
+
+    assert world.function.record().conversation.intent_at is not None
+    assert len(world.messages()) == 1
+
+
+def test_a_failure_that_twilio_reports_later_does_not_reach_us(world: World) -> None:
+    """63016 and its like come with the status callback: for the function the message is out."""
+    world.stubs.app.twilio.fates.add(Fate(status="failed", error_code=63016))
+
+    again = world.receive()
+
+    assert again == []
+    assert world.function.record().conversation.status is Status.SENT
+
+
+# Rotation
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_secret_that_was_rotated_in_mid_traffic_reaches_no_dlq(world: World, status: int) -> None:
+    world.receive(body=make_body(conversation_id="conv-1"))
+    world.stubs.app.actions.add(openai(status, "invalid_api_key"), operation=ASK)
+    world.stubs.app.actions.add(twilio(status, 20003), operation=CREATE)
+    secrets = world.function.secrets
+    rotated = "b" * 32
+    world.stubs.app.keys.change_openai(accept=["sk-rotated"])
+    world.stubs.app.keys.change_twilio(TWILIO_ACCOUNT_SID, accept=[rotated])
+    secrets.openai_secrets[OPENAI_REFERENCE] = Secret("sk-rotated")
+    secrets.twilio_secrets[TWILIO_REFERENCE] = replace(
+        secrets.twilio_secrets[TWILIO_REFERENCE], auth_token=Secret(rotated)
+    )
+
+    again = world.receive(message_id="m-2", body=make_body(conversation_id="conv-2"))
+
+    assert again == []
+    assert len(world.messages()) == 2
+    assert world.function.telemetry.events().count("secret_refreshed") == 2
+    assert world.function.telemetry.failed_codes == {}
