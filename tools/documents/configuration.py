@@ -12,7 +12,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from tools.documents.markdown import code, table
-from utils.settings import Settings
+from utils.settings import Settings, Url
 
 SET_BY_THE_STACK = {
     "CONVERSATIONS_TABLE_NAME_DEV": "the table's name, where `environment` is `dev`",
@@ -23,7 +23,9 @@ SET_BY_THE_STACK = {
     "VISIBILITY_TIMEOUT_SECONDS": "`queue.visibility_timeout_seconds`",
     "MAX_RECEIVE_COUNT": "`queue.max_receive_count`",
 }
-"""Variables that Terraform derives from the rest of the stack; all others are attributes of `function_settings`."""
+"""Variables that Terraform derives from the rest of the stack; the others are attributes of `function_settings`."""
+
+URL = get_args(Url)[1].pattern
 
 DERIVED = ("lease_seconds", "settle_seconds", "send_start_seconds")
 
@@ -51,7 +53,7 @@ def reference(terraform: Path) -> str:
     rows = [_row(field, offered) for field in Settings.model_fields.values()]
     return "\n\n".join(
         [
-            table(("Variable", "Default", "Range", "Meaning", "Terraform"), rows),
+            table(("Variable", "Default", "Range", "Meaning", "Set by"), rows),
             "### Rules across variables\n\n" + "\n".join(f"- {rule}." for rule in _rules()),
             "### What follows from them\n\n" + table(("Value", "With the defaults", "Meaning"), _derived()),
         ]
@@ -79,7 +81,7 @@ def _set_by(name: str, offered: set[str]) -> str:
     if name in SET_BY_THE_STACK:
         return SET_BY_THE_STACK[name]
     if name.lower() in offered:
-        return code(f"function_settings.{name.lower()}")
+        return code("function_settings")
     raise UnknownSettingError(
         f"{name} is neither an attribute of function_settings in terraform/variables.tf nor in SET_BY_THE_STACK"
     )
@@ -110,7 +112,7 @@ def _range(field: FieldInfo) -> str:
         high = next(limit.le for limit in field.metadata if isinstance(limit, Le))
         return f"{low:,} to {high:,}"
     pattern = next((found for limit in field.metadata if (found := getattr(limit, "pattern", None))), None)
-    return code(pattern) if pattern else "URL, http or https"
+    return code(pattern) if pattern and pattern != URL else "URL, http or https"
 
 
 def _rules() -> list[str]:
