@@ -10,6 +10,8 @@ ENV ?= dev
 ENGINE ?=
 SCHEDULES ?= 20000
 SEED ?= 0
+CASES ?= 100000
+CONVERSATIONS ?= 200
 ARCH ?= arm64
 PACKAGE_PYTHON ?= 3.13
 
@@ -21,13 +23,18 @@ EMULATOR := .venv-ministack/.ready
 export ENGINE
 export UV_NO_PROGRESS := 1
 
-.PHONY: help setup test check lint format typecheck test-unit simulate test-integration tf-check tf-test \
-	package plan deploy destroy lock schema clean
+.PHONY: help demo dev setup test check lint format typecheck test-unit simulate simulate-quick fuzz chaos bench \
+	test-integration tf-check tf-test package plan deploy destroy lock schema clean
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 ##@ Try it
+demo: $(READY) $(EMULATOR) ## Watch the whole product work, from queue to WhatsApp: no account, no Docker
+	@$(RUN) -m demo
+
+dev: $(READY) $(EMULATOR) ## The same, kept running, with a phone and switches for faults on a page of its own
+	@$(RUN) -m demo.phone
 
 ##@ Test it
 test: lint typecheck tf-check test-unit simulate-quick test-integration ## Everything: lint, types, unit tests, simulation, integration
@@ -48,18 +55,26 @@ typecheck: $(READY) ## Check the types
 test-unit: $(READY) ## Unit tests: no sockets, seconds
 	@$(RUN) -m pytest -q -n 2 tests/unit
 
-.PHONY: simulate-quick
 simulate-quick: $(READY)
 	@$(RUN) -m pytest -q -n 2 tests/simulation
 
 simulate: $(READY) ## Search for a counter-example (SCHEDULES=20000 SEED=0)
 	@PYTHONPATH=lambda $(RUN) -m tests.simulation --schedules $(SCHEDULES) --seed $(SEED)
 
+fuzz: $(READY) ## Throw broken input at the validation and the handler (CASES=100000 SEED=0)
+	@PYTHONPATH=lambda $(RUN) -m tests.fuzz --cases $(CASES) --seed $(SEED)
+
+chaos: $(READY) $(EMULATOR) ## Conversations under random faults and real crashes (CONVERSATIONS=200 SEED=0)
+	@$(RUN) -m tests.chaos --conversations $(CONVERSATIONS) --seed $(SEED)
+
 test-integration: $(READY) $(EMULATOR) ## The whole product on an emulator (ENGINE=localstack|ministack)
 	@$(RUN) -m pytest -q -m integration tests/integration
 
 tf-check: $(READY) ## Format and validity of the Terraform files
 	@$(RUN) -m tools.terraform check
+
+bench: $(READY) ## Measure against a plain reading of the same design; writes benchmarks/RESULTS.md
+	@$(RUN) -m benchmarks
 
 tf-test: $(READY) ## Terraform tests on a mocked provider
 	@$(RUN) -m tools.terraform test
