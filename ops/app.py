@@ -1,0 +1,33 @@
+"""The command line, put together."""
+
+import typer
+
+from ops.commands.attention import attention
+from ops.commands.context import replay, validate
+from ops.commands.doctor import doctor
+from ops.commands.peek import peek
+from ops.commands.redrive import redrive
+from ops.commands.show import show
+from ops.commands.trace import trace
+from ops.options import command
+
+PROGRAM = "ops"
+
+app = typer.Typer(
+    name=PROGRAM,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,  # its tracebacks show values
+    help="Look after a deployment of the WhatsApp channel processor. Reads only, unless a command says otherwise.",
+    epilog="Exit codes: 0 fine, 1 problem found, 2 usage, 3 AWS refused, 4 not confirmed. See docs/operations.md.",
+)
+dlq = typer.Typer(no_args_is_help=True, help="The dead-letter queue: what is in it and why, and the way back.")
+
+command(app, "doctor")(doctor)
+command(app, "attention")(attention)
+command(app, "show")(show)
+command(app, "trace")(trace)
+app.add_typer(dlq, name="dlq")
+command(dlq, "peek")(peek)
+command(dlq, "redrive")(redrive)
+app.command("validate")(validate)
+command(app, "replay")(replay)

@@ -1,0 +1,76 @@
+"""Checks of the secrets' shapes, and of the vendors' keys and template in them. No value is ever printed."""
+
+from collections.abc import Callable, Iterable, Iterator
+
+from core.errors import ProcessorError
+from core.ports import TwilioCredentials
+from ops.answers import Finding, fail, ok, skip
+from ops.aws_errors import asking_for
+from ops.errors import AwsError
+from ops.patient import Patient
+from ops.vendors import Vendors
+from services.secrets_manager_service import (
+    OPENAI_PREFIX,
+    TWILIO_PREFIX,
+    SecretsManagerSecrets,
+)
+from utils.redaction import Secret
+from utils.settings import Settings, SettingsError
+
+STORE = "Store its value as docs/deploying.md says, step 3"
+
+
+def check_secrets(names: Iterable[str], vendors: Vendors) -> Callable[[Patient], Iterator[Finding]]:
+    """Return the check of these secrets, or of all that the function could read."""
+    chosen = list(names)
+
+    def check(patient: Patient) -> Iterator[Finding]:
+        found = chosen or _names(patient)
+        for prefix in (OPENAI_PREFIX, TWILIO_PREFIX):
+            if not chosen and not any(name.startswith(prefix) for name in found):
+                yield fail(
+                    "secrets",
+                    f"there is no secret {prefix}...",
+                    f"{patient.deploy}, then: {STORE}",
+                )
+        try:
+            settings = patient.settings
+        except (SettingsError, AwsError):
+            settings = None
+            yield skip("vendors", "not asked, as the function's settings are not known")
+        secrets = SecretsManagerSecrets(patient.aws.secrets, 0, lambda: 0.0)
+        for name in found:
+            yield from _check_one(name, secrets, vendors, settings)
+
+    return check
+
+
+def _names(patient: Patient) -> list[str]:
+    with asking_for("the secrets", patient.aws.where):
+        pages = patient.aws.secrets.get_paginator("list_secrets").paginate(
+            Filters=[{"Key": "name", "Values": [OPENAI_PREFIX, TWILIO_PREFIX]}]
+        )
+        names = [secret["Name"] for page in pages for secret in page["SecretList"]]
+    return sorted(name for name in names if name.startswith((OPENAI_PREFIX, TWILIO_PREFIX)))
+
+
+def _check_one(
+    name: str, secrets: SecretsManagerSecrets, vendors: Vendors, settings: Settings | None
+) -> Iterator[Finding]:
+    secret: Secret | TwilioCredentials
+    try:
+        secret = secrets.openai(name) if name.startswith(OPENAI_PREFIX) else secrets.twilio(name)
+    except ProcessorError as error:
+        yield fail("secret", str(error), STORE)
+        return
+    yield ok("secret", f"{name} has the right shape")
+    if settings is None:
+        return
+    if isinstance(secret, Secret):
+        yield vendors.openai(secret, settings)
+        return
+    yield vendors.twilio(secret, settings)
+    if secret.template_sid:
+        yield vendors.template(secret, settings)
+    else:
+        yield skip("template", f"{name} names none: messages go out free-form, within WhatsApp's 24-hour window")

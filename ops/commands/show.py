@@ -1,0 +1,139 @@
+"""`show`: everything that one conversation's record says."""
+
+from collections.abc import Iterator
+from typing import Annotated
+
+import typer
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from core.conversation import ConversationKey, Status
+from ops.answers import ConversationRecord, Conversations, Reply
+from ops.errors import OpsError
+from ops.masking import HIDDEN
+from ops.options import Unmask
+from ops.records import read_record
+from ops.render import BAD, DIM, STRONG, WARN, counted, duration, moment, pairs, status
+from ops.session import Session
+from ops.table import ConversationTable, Item
+
+
+def show(
+    session: Session,
+    conversation_id: Annotated[str, typer.Argument(help="Id of the conversation.")],
+    *,
+    recipient: Annotated[
+        str | None, typer.Option(help="The recipient's number; without it, the record is looked for.")
+    ] = None,
+    unmask: Unmask = False,
+    text: Annotated[bool, typer.Option("--text", help="Show what was written to the recipient.")] = False,
+) -> None:
+    """Show one conversation."""
+    table = ConversationTable(session.aws, session.names)
+    items = _find(session, table, conversation_id, recipient)
+    if not items:
+        raise OpsError(
+            f"There is no conversation {conversation_id} in {session.names.table}",
+            "Its Context Object may be refused (no keys to record it under), waiting, or in the DLQ: see `trace`.",
+        )
+    now = session.world.now()
+    answer = Conversations(conversations=[read_record(item, now, unmask=unmask, with_text=text) for item in items])
+    session.screen.answer(answer, _render, unmask=unmask)
+
+
+def _find(session: Session, table: ConversationTable, conversation_id: str, recipient: str | None) -> list[Item]:
+    if recipient is not None:
+        item = table.get(ConversationKey(recipient, conversation_id))
+        return [] if item is None else [item]
+    keys = [
+        ConversationKey(item["recipient_tel"], conversation_id) for item in table.needing_attention(conversation_id)
+    ]
+    if keys:
+        return [item for item in map(table.get, keys) if item is not None]
+    with session.screen.progress("looking at every record") as tick:
+        return list(table.scan_for(conversation_id, tick))
+
+
+def _render(answer: Conversations) -> RenderableType:
+    return Group(*(block for record in answer.conversations for block in _blocks(record)))
+
+
+def _blocks(record: ConversationRecord) -> Iterator[RenderableType]:
+    yield Text(record.conversation_id, STRONG)
+    error, run, reply = record.last_error, record.run, record.reply
+    yield pairs(
+        {
+            "Status": status(record.status),
+            "Recipient": record.recipient,
+            "Created": moment(record.created_at),
+            "Updated": moment(record.updated_at),
+            "Attempts": str(record.attempts),
+            "Took": duration(record.processing_time_ms) if record.processing_time_ms is not None else None,
+            "Deleted after": moment(record.expires_at) if record.expires_at else None,
+            "Lease": _lease_line(record),
+            "OpenAI": f"{run.thread_id}, {run.response_id}" if run else None,
+            "Reply": _reply_line(reply) if reply else None,
+        }
+    )
+    if error is not None:
+        yield Text()
+        yield Text(f"Last error: {error.code}", BAD)
+        kind = "permanent" if error.permanent else "may pass"
+        yield pairs(
+            {
+                "Says": error.message,
+                "Step": f"{error.step}, {kind}",
+                "At": f"{moment(error.at)}, receive {error.receive_count} of message {error.message_id}",
+            }
+        )
+    if record.sent or record.intent:
+        yield Text()
+        yield pairs(_messages(record))
+    if reply and reply.text and not record.sent:
+        yield Text()
+        yield pairs((f"Part {number}", part) for number, part in enumerate(reply.text, 1))
+    yield Text()
+    yield pairs((name, value) for name, value in record.details.items() if value != HIDDEN)
+    hidden = [name for name, value in record.details.items() if value == HIDDEN]
+    if hidden:
+        yield Text(f"Hidden without --unmask: {', '.join(hidden)}", DIM)
+    yield Text()
+    yield Text(_meaning(record), WARN if record.needs_attention else DIM)
+    yield Text()
+
+
+def _messages(record: ConversationRecord) -> Iterator[tuple[str, str]]:
+    for number, message in enumerate(record.sent, 1):
+        yield f"Message {number}", f"{moment(message.sent_at)}  {message.sid}"
+        if message.text is not None:
+            yield "", message.text
+    if record.intent is not None:
+        outcome = "outcome unknown" if record.intent.outcome_unknown else "no outcome recorded"
+        yield f"Message {record.intent.part}", f"{moment(record.intent.decided_at)}  {outcome}"
+
+
+def _lease_line(record: ConversationRecord) -> str | None:
+    lease = record.lease
+    if lease is None:
+        return None
+    return f"{'until' if lease.held else 'expired'} {moment(lease.expires_at)}, {lease.owner}"
+
+
+def _reply_line(reply: Reply) -> str:
+    return f"{reply.mode}, {counted(reply.parts, 'part')}, {reply.tokens_in} + {reply.tokens_out} tokens"
+
+
+def _meaning(record: ConversationRecord) -> str:
+    """Say where the conversation stands and what comes next."""
+    if record.status == Status.SENT:
+        return "Done: the message is out and the record is closed."
+    if record.lease is not None and record.lease.held:
+        return f"A delivery is at work on it until {moment(record.lease.expires_at)} at the latest."
+    if record.intent is not None:
+        return (
+            "The message may be out: the next delivery looks for it in Twilio's list before it sends."
+            " If there is none left to come: ops dlq redrive."
+        )
+    if record.last_error is not None and record.last_error.permanent:
+        return f"Trying again can't help until the cause is gone. Then: ops dlq redrive --code {record.last_error.code}"
+    return "The next delivery goes on from here. If there is none left to come: ops dlq redrive."

@@ -1,0 +1,119 @@
+"""`trace`: one conversation or message through the log."""
+
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Annotated, Any
+
+import typer
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from ops.answers import LogLine, Trace
+from ops.errors import OpsError, UsageError
+from ops.logs import LogGroup
+from ops.render import BAD, DIM, STRONG, WARN, duration, grid, moment
+from ops.session import Session
+
+_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+_STYLES = {"WARNING": WARN, "ERROR": BAD, "CRITICAL": f"{STRONG} {BAD}"}
+_NOT_SHOWN = {"conversation_id", "request_id", "recipient", "permanent"}
+_SHOWN_BARE = {"code", "reason", "status", "step"}
+_ID = re.compile(r'[^"\\\s\x00-\x1f]{1,255}')
+
+
+def trace(
+    session: Session,
+    wanted: Annotated[
+        str,
+        typer.Argument(
+            metavar="ID", help="Id of a conversation, request, SQS message, invocation, OpenAI run or Twilio message."
+        ),
+    ],
+    *,
+    since: Annotated[str, typer.Option(help="How far back: 30m, 24h, 14d.")] = "24h",
+) -> None:
+    """Follow one conversation or message through the log, with what Lambda says of its invocations."""
+    if not _ID.fullmatch(wanted):
+        raise UsageError(f"{wanted!r} can't be an id")
+    start = session.world.now() - parse_since(since)
+    with session.screen.progress("lines read") as tick:
+        lines = LogGroup(session.aws, session.names.log_group).trace(wanted, start, tick)
+    if not lines:
+        raise OpsError(
+            f"Nothing about {wanted} in {session.names.log_group} since {moment(start)} UTC",
+            "Look further back with --since 14d. If nothing was ever delivered, see `ops doctor`.",
+        )
+    answer = Trace(id=wanted, log_group=session.names.log_group, since=start, lines=lines)
+    session.screen.answer(answer, _render)
+
+
+def parse_since(text: str) -> timedelta:
+    """Read an age such as 24h.
+
+    Raises:
+        UsageError: It is none.
+    """
+    found = re.fullmatch(r"([1-9][0-9]{0,3})([mhd])", text)
+    if not found:
+        raise UsageError(f"--since takes a number and m, h or d, such as 24h, not {text!r}")
+    return timedelta(**{_UNITS[found.group(2)]: int(found.group(1))})
+
+
+def _render(answer: Trace) -> RenderableType:
+    return Group(*_blocks(answer.lines))
+
+
+def _blocks(lines: list[LogLine]) -> Iterator[RenderableType]:
+    delivery, rows, first, ids = "", grid(2), lines[0].at, set[str]()
+    for line in lines:
+        if (of_line := _delivery(line)) and of_line != delivery:
+            if delivery:
+                yield rows
+                yield Text()
+                rows = grid(2)
+            delivery = of_line
+            yield Text(f"{moment(line.at)}  {delivery}", STRONG)
+        said = Text(line.event or "lambda", _STYLES.get(line.level, ""))
+        said.append(f"  {_lambda_text(line.text) if line.text is not None else _details(line.fields, ids)}", "default")
+        rows.add_row(Text("+" + duration((line.at - first) / timedelta(milliseconds=1)), DIM), said)
+    yield rows
+
+
+def _delivery(line: LogLine) -> str:
+    """Name the delivery that a line belongs to, if it belongs to one."""
+    if line.message_id is None or line.receive_count is None:
+        return ""
+    return f"receive {line.receive_count} of message {line.message_id}"
+
+
+def _details(fields: dict[str, Any], ids: set[str]) -> str:
+    """Write what a line says, an id of a vendor only the first time; `ids` are those that were written."""
+    details = []
+    for name, value in fields.items():
+        if value is None or name in _NOT_SHOWN:
+            continue
+        if name.endswith(("_id", "_sid", "_sids")):
+            new = [item for item in (value if isinstance(value, list) else [value]) if str(item) not in ids]
+            ids.update(map(str, new))
+            if new:
+                details.append(f"{name.removesuffix('s')} {', '.join(map(str, new))}")
+        else:
+            details.append(_detail(name, value))
+    return ", ".join(details)
+
+
+def _detail(name: str, value: Any) -> str:
+    if isinstance(value, list):
+        return f"{name} " + "; ".join(map(str, value))
+    if name == "duration_ms" and isinstance(value, int | float):
+        return duration(value)
+    if name == "delay_seconds":
+        return f"again in {value} s"
+    return str(value) if name in _SHOWN_BARE else f"{name} {value}"
+
+
+def _lambda_text(text: str) -> str:
+    """Leave out of a line of Lambda's own what is known already."""
+    short = re.sub(r"^\S+Z |RequestId: \S+\s*|\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12} ", "", text)
+    return " ".join(short.split())

@@ -1,0 +1,107 @@
+"""Records: a conversation's record as an answer, read with the function's own reader."""
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from core.conversation import Conversation
+from ops.answers import ConversationRecord, Intent, Lease, Reply, Run, Sent
+from ops.errors import OpsError
+from ops.masking import HIDDEN
+from ops.table import Item, read_last_error
+from services.conversation_item import read_conversation
+
+PERSONAL = {"recipient_first_name", "recipient_last_name", "recipient_email", "company_rep", "project_data"}
+DETAILS = (
+    "request_id",
+    "company_id",
+    "company_name",
+    "project_id",
+    "project_name",
+    "company_whatsapp_number",
+    "whatsapp_credentials_id",
+    "assistant_id",
+    "recipient_first_name",
+    "recipient_last_name",
+    "recipient_email",
+    "company_rep",
+    "project_data",
+    "initial_request_timestamp",
+    "router_version",
+)
+"""Attributes that the record keeps of the Context Object."""
+
+
+def read_record(item: Item, now: datetime, *, unmask: bool, with_text: bool) -> ConversationRecord:
+    """Return a record as an answer.
+
+    Args:
+        unmask: Show what is personal, of which phone numbers are only a part.
+        with_text: Show what was written to the recipient.
+
+    Raises:
+        OpsError: It is no record that this release knows how to read.
+    """
+    try:
+        record = read_conversation(item)
+    except (KeyError, ValueError, TypeError) as exc:
+        raise OpsError(
+            f"The record of {item['conversation_id']} can't be read ({type(exc).__name__}: {exc})",
+            "Was it written by another release than this checkout?",
+        ) from exc
+    return ConversationRecord(
+        conversation_id=record.key.conversation_id,
+        recipient=record.key.recipient_tel,
+        status=record.status,
+        needs_attention="needs_attention" in item,
+        created_at=record.created_at,
+        updated_at=item.get("updated_at"),
+        attempts=item.get("attempts", 0),
+        processing_time_ms=item.get("processing_time_ms"),
+        expires_at=datetime.fromtimestamp(int(item["expires_at"]), tz=UTC) if "expires_at" in item else None,
+        last_error=read_last_error(item),
+        lease=_lease(record, now),
+        run=record.run and Run(thread_id=record.run.thread_id, response_id=record.run.response_id),
+        reply=_reply(record, with_text=with_text),
+        intent=_intent(record),
+        sent=list(_sent(record, item, with_text=with_text)),
+        details={
+            name: HIDDEN if name in PERSONAL and not unmask else str(item[name]) for name in DETAILS if item.get(name)
+        },
+    )
+
+
+def _lease(record: Conversation, now: datetime) -> Lease | None:
+    if record.lease_owner is None:
+        return None
+    return Lease(
+        owner=record.lease_owner,
+        expires_at=datetime.fromtimestamp(record.lease_expires_at, tz=UTC),
+        held=record.lease_expires_at > now.timestamp(),
+    )
+
+
+def _reply(record: Conversation, *, with_text: bool) -> Reply | None:
+    reply = record.reply
+    if reply is None:
+        return None
+    return Reply(
+        mode=reply.mode,
+        parts=len(reply.parts),
+        tokens_in=reply.usage.tokens_in,
+        tokens_out=reply.usage.tokens_out,
+        text=list(reply.parts) if with_text else None,
+    )
+
+
+def _intent(record: Conversation) -> Intent | None:
+    if record.intent_at is None:
+        return None
+    return Intent(part=len(record.sent) + 1, decided_at=record.intent_at, outcome_unknown=record.outcome_unknown)
+
+
+def _sent(record: Conversation, item: Item, *, with_text: bool) -> Iterator[Sent]:
+    messages: list[Mapping[str, Any]] = item.get("messages", [])
+    texts = {message["message_id"]: message["content"] for message in messages} if with_text else {}
+    for part in record.sent:
+        yield Sent(sid=part.sid, sent_at=part.sent_at, text=texts.get(part.sid))

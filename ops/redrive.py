@@ -1,0 +1,125 @@
+"""Redrive: from the DLQ back to the queue, without losing a message."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from ops.aws_errors import is_not_offered
+from ops.dead_letters import Letters, Queue
+from ops.reasons import Letter
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sqs.type_defs import ListMessageMoveTasksResultEntryTypeDef
+
+BATCH_BYTES = 200 * 1024
+"""Bodies of one batch of sends; every engine takes 256 KiB, attributes included."""
+
+POLL_SECONDS = 1.0
+
+_UNDER_WAY = {"RUNNING", "CANCELLING"}
+_COMPLETED = "COMPLETED"
+
+
+@dataclass
+class Move:
+    """Messages on their way from the DLQ to the queue, counted.
+
+    Each is sent before it is deleted: if anything breaks between the two it is there twice, and the function
+    suppresses the duplicate. The other order could lose it.
+
+    Attributes:
+        moved: Sent, and deleted unless in `twice`.
+        twice: Sent, but could not be deleted.
+        refused: Codes with which the queue refused messages; these stay.
+        dry_run: Only count what would be moved.
+    """
+
+    client: "SQSClient"
+    destination: Queue
+    dry_run: bool = False
+    moved: int = 0
+    twice: int = 0
+    refused: dict[str, int] = field(default_factory=dict)
+
+    def move(self, letters: Sequence[Letter], source: Letters) -> None:
+        if self.dry_run:
+            self.moved += len(letters)
+            return
+        for batch in _small_enough(letters):
+            sent = self._send(batch)
+            self.moved += len(sent)
+            self.twice += len(sent)
+            if sent:
+                self.twice -= len(sent) - len(source.delete(sent))
+
+    def _send(self, letters: Sequence[Letter]) -> list[Letter]:
+        answer = self.client.send_message_batch(
+            QueueUrl=self.destination.url,
+            Entries=[
+                {"Id": str(index), "MessageBody": letter.body, "MessageAttributes": dict(letter.attributes)}
+                for index, letter in enumerate(letters)
+            ],
+        )
+        for entry in answer.get("Failed", []):
+            self.refused[entry["Code"]] = self.refused.get(entry["Code"], 0) + 1
+        return [letters[int(entry["Id"])] for entry in answer.get("Successful", [])]
+
+
+def start_move_task(client: "SQSClient", source: Queue, destination: Queue) -> bool:
+    """Let SQS itself move everything; return False where the engine can't."""
+    try:
+        client.start_message_move_task(SourceArn=source.arn, DestinationArn=destination.arn)
+    except ClientError as exc:
+        if is_not_offered(exc):
+            return False
+        raise
+    return True
+
+
+def follow_move_task(
+    client: "SQSClient", source: Queue, tick: Callable[[int, int | None], None], sleep: Callable[[float], None]
+) -> tuple[int, str | None]:
+    """Wait until the latest move task is over; return how many it moved, and why not all if it failed."""
+    while True:
+        task = latest_move_task(client, source)
+        if task is None:
+            return 0, "SQS does not know of the move any more"
+        moved = task.get("ApproximateNumberOfMessagesMoved", 0)
+        tick(moved, task.get("ApproximateNumberOfMessagesToMove") or source.messages)
+        if task["Status"] not in _UNDER_WAY:
+            if task["Status"] == _COMPLETED:
+                return moved, None
+            return moved, f"the move ended as {task['Status']}: {task.get('FailureReason', 'no reason given')}"
+        sleep(POLL_SECONDS)
+
+
+def latest_move_task(client: "SQSClient", source: Queue) -> "ListMessageMoveTasksResultEntryTypeDef | None":
+    tasks = client.list_message_move_tasks(SourceArn=source.arn, MaxResults=1).get("Results", [])
+    return tasks[0] if tasks else None
+
+
+def is_moving(client: "SQSClient", source: Queue) -> bool:
+    """Whether SQS is moving messages out of the queue already; it has one task a queue."""
+    try:
+        task = latest_move_task(client, source)
+    except (ClientError, BotoCoreError):
+        return False
+    return task is not None and task["Status"] in _UNDER_WAY
+
+
+def _small_enough(letters: Iterable[Letter]) -> Iterator[list[Letter]]:
+    """Split into batches that fit into one request; a message that is larger than that goes alone."""
+    batch: list[Letter] = []
+    size = 0
+    for letter in letters:
+        letter_bytes = len(letter.body.encode())
+        if batch and size + letter_bytes > BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+        batch.append(letter)
+        size += letter_bytes
+    if batch:
+        yield batch

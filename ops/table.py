@@ -1,0 +1,99 @@
+"""Table: what the conversations table says; nothing here writes."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from typing import Any
+
+from core.conversation import ConversationKey
+from ops.answers import LastError
+from ops.aws import Aws
+from ops.aws_errors import asking_for
+from ops.names import ATTENTION_INDEX, Names
+from services.conversation_item import deserialize, key_attributes, serialize
+from services.dynamodb_service import NEEDS_ATTENTION
+
+Item = Mapping[str, Any]
+
+BATCH_LIMIT = 100
+"""Source: Amazon DynamoDB API Reference, BatchGetItem: up to 100 items."""
+
+
+class ConversationTable:
+    """Reads records."""
+
+    def __init__(self, aws: Aws, names: Names) -> None:
+        self._client = aws.dynamodb
+        self._name = names.table
+        self._where = aws.where
+
+    def needing_attention(self, conversation_id: str | None = None) -> Iterator[Item]:
+        """Yield what the index keeps of the conversations that need a person, newest first."""
+        query: dict[str, Any] = {
+            "TableName": self._name,
+            "IndexName": ATTENTION_INDEX,
+            "KeyConditionExpression": "needs_attention = :yes",
+            "ExpressionAttributeValues": serialize({":yes": NEEDS_ATTENTION}),
+            "ScanIndexForward": False,
+        }
+        if conversation_id is not None:
+            query["FilterExpression"] = "conversation_id = :id"
+            query["ExpressionAttributeValues"] |= serialize({":id": conversation_id})
+        with self._asking():
+            for page in self._client.get_paginator("query").paginate(**query):
+                yield from map(deserialize, page["Items"])
+
+    def get(self, key: ConversationKey) -> Item | None:
+        """Return a record as it is now."""
+        with self._asking():
+            answer = self._client.get_item(
+                TableName=self._name, Key=serialize(key_attributes(key)), ConsistentRead=True
+            )
+        return deserialize(answer["Item"]) if "Item" in answer else None
+
+    def scan_for(self, conversation_id: str, tick: Callable[[int, int | None], None]) -> Iterator[Item]:
+        """Yield the records of a conversation id, whoever the recipient is: a look at every record.
+
+        Args:
+            tick: Told how many records were looked at, of about how many.
+        """
+        with self._asking():
+            total = self._client.describe_table(TableName=self._name)["Table"].get("ItemCount") or None
+            looked_at = 0
+            pages = self._client.get_paginator("scan").paginate(
+                TableName=self._name,
+                FilterExpression="conversation_id = :id",
+                ExpressionAttributeValues=serialize({":id": conversation_id}),
+            )
+            for page in pages:
+                looked_at += page["ScannedCount"]
+                tick(looked_at, total)
+                yield from map(deserialize, page["Items"])
+
+    def states(self, keys: Iterable[ConversationKey]) -> dict[ConversationKey, Item]:
+        """Return status, last error and age of records; those that do not exist are left out."""
+        wanted = list(dict.fromkeys(keys))
+        found: dict[ConversationKey, Item] = {}
+        with self._asking():
+            for first in range(0, len(wanted), BATCH_LIMIT):
+                pending: Any = {
+                    self._name: {
+                        "Keys": [serialize(key_attributes(key)) for key in wanted[first : first + BATCH_LIMIT]],
+                        "ProjectionExpression": "recipient_tel, conversation_id, conversation_status, last_error",
+                        "ConsistentRead": True,
+                    }
+                }
+                while pending:
+                    answer = self._client.batch_get_item(RequestItems=pending)
+                    for item in map(deserialize, answer["Responses"].get(self._name, [])):
+                        found[ConversationKey(item["recipient_tel"], item["conversation_id"])] = item
+                    pending = answer.get("UnprocessedKeys")
+        return found
+
+    def _asking(self) -> AbstractContextManager[None]:
+        return asking_for(f"the table {self._name}", self._where)
+
+
+def read_last_error(item: Item) -> LastError | None:
+    """Return the last error of a record or of an entry of the index."""
+    error = item.get("last_error")
+    return None if error is None else LastError.model_validate(error)

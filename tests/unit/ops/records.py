@@ -1,0 +1,71 @@
+"""Conversation records as the function writes them."""
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+from services.conversation_item import iso
+from tests.context_objects import RECIPIENT
+from tests.fakes.clock import START
+
+
+def make_error(**overrides: Any) -> dict[str, Any]:
+    return {
+        "step": "send",
+        "code": "twilio_63016",
+        "message": "Twilio refused the request (HTTP 400, code 63016)",
+        "at": iso(START),
+        "permanent": True,
+        "message_id": "m-1",
+        "receive_count": Decimal(1),
+    } | overrides
+
+
+def make_record(conversation_id: str = "conv-0001", *, minutes: int = 0, **overrides: Any) -> dict[str, Any]:
+    """Return the record of a conversation that failed `minutes` after the start; a value of `...` takes one out."""
+    record: dict[str, Any] = {
+        "recipient_tel": RECIPIENT,
+        "conversation_id": conversation_id,
+        "conversation_status": "failed_to_send_message",
+        "created_at": iso(START),
+        "updated_at": iso(START + timedelta(minutes=minutes)),
+        "attempts": Decimal(1),
+        "task_complete": Decimal(0),
+        "needs_attention": "yes",
+        "last_error": make_error(),
+        "company_id": "acme",
+        "project_id": "spring",
+        "company_name": "Acme Coffee",
+        "company_whatsapp_number": "+442079460000",
+        "recipient_first_name": "Ana",
+        "recipient_email": "ana@example.com",
+        "project_data": '{"position":"Barista","call":"+447700900999"}',
+        "request_id": f"req-{conversation_id}",
+    } | overrides
+    return {name: value for name, value in record.items() if value is not ...}
+
+
+def make_closed_record(conversation_id: str = "conv-0001", **overrides: Any) -> dict[str, Any]:
+    """Return the record of a conversation that is done."""
+    return make_record(
+        conversation_id,
+        **{
+            "conversation_status": "initial_message_sent",
+            "needs_attention": ...,
+            "last_error": ...,
+            "task_complete": Decimal(1),
+            "processing_time_ms": Decimal(4200),
+            "openai_thread_id": "conv_abc",
+            "openai_response_id": "resp_abc",
+            "messages": [
+                {
+                    "message_id": "SM" + "1" * 32,
+                    "role": "assistant",
+                    "content": "Hello Ana, call +447700900999.",
+                    "timestamp": iso(START),
+                    "tokens": Decimal(40),
+                }
+            ],
+        }
+        | overrides,
+    )
