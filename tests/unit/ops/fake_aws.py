@@ -304,7 +304,7 @@ class FakeDynamoDB(FakeClient):
         left, self.unprocessed = self.unprocessed, 0
         now, later = keys[left:], request["Keys"][:left]
         names = [name.strip() for name in request["ProjectionExpression"].split(",")]
-        found = [self.items[key] for key in now if key in self.items]  # type: ignore[index]
+        found = [self.items[key] for key in now if key in self.items]
         answer: dict[str, Any] = {
             "Responses": {table: [serialize({name: item[name] for name in names if name in item}) for item in found]}
         }

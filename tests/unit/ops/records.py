@@ -47,25 +47,22 @@ def make_record(conversation_id: str = "conv-0001", *, minutes: int = 0, **overr
 
 def make_closed_record(conversation_id: str = "conv-0001", **overrides: Any) -> dict[str, Any]:
     """Return the record of a conversation that is done."""
-    return make_record(
-        conversation_id,
-        **{
-            "conversation_status": "initial_message_sent",
-            "needs_attention": ...,
-            "last_error": ...,
-            "task_complete": Decimal(1),
-            "processing_time_ms": Decimal(4200),
-            "openai_thread_id": "conv_abc",
-            "openai_response_id": "resp_abc",
-            "messages": [
-                {
-                    "message_id": "SM" + "1" * 32,
-                    "role": "assistant",
-                    "content": "Hello Ana, call +447700900999.",
-                    "timestamp": iso(START),
-                    "tokens": Decimal(40),
-                }
-            ],
-        }
-        | overrides,
-    )
+    closed: dict[str, Any] = {
+        "conversation_status": "initial_message_sent",
+        "needs_attention": ...,
+        "last_error": ...,
+        "task_complete": Decimal(1),
+        "processing_time_ms": Decimal(4200),
+        "openai_thread_id": "conv_abc",
+        "openai_response_id": "resp_abc",
+        "messages": [
+            {
+                "message_id": "SM" + "1" * 32,
+                "role": "assistant",
+                "content": "Hello Ana, call +447700900999.",
+                "timestamp": iso(START),
+                "tokens": Decimal(40),
+            }
+        ],
+    }
+    return make_record(conversation_id, **(closed | overrides))
