@@ -1,0 +1,72 @@
+"""Ending: how a command of the demo ends, whatever ends it, so that nothing is left behind."""
+
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from botocore.exceptions import BotoCoreError, ClientError
+from rich.console import Console
+
+from tests.engines.engine import EngineError
+from tests.harness.errors import HarnessError
+from tests.stubs import StubError
+from tools.infrastructure.errors import TerraformError
+
+INTERRUPTED = 130
+FAILED = 1
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class DemoError(Exception):
+    """The demo can't go on; the message says why and what to do."""
+
+
+class Interruption:
+    """Lets the first signal end what is going on, and no further one the cleaning up after it."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+        self.asked = False
+
+    @contextmanager
+    def caught(self) -> Iterator[None]:
+        """Take the signals in the block."""
+        before = {number: signal.signal(number, self._on_signal) for number in _SIGNALS}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def wait_for_end(self) -> None:
+        """From here on everything is cleaned up, and nobody may end that."""
+        self.asked = True
+
+    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
+        self._say("Cleaning up, a moment ...")
+        if not self.asked:
+            self.asked = True
+            raise KeyboardInterrupt
+
+
+def run(main: Callable[[Console, Interruption], int]) -> int:
+    """Run a command of the demo and return its exit code; an error is one message, not a traceback."""
+    console = Console(highlight=False)
+    interruption = Interruption(lambda text: console.print(f"\n{text}"))
+    with interruption.caught():
+        try:
+            return main(console, interruption)
+        except KeyboardInterrupt:
+            console.print("Interrupted; nothing is left running.")
+            return INTERRUPTED
+        except (DemoError, HarnessError, EngineError, TerraformError, StubError, ClientError, BotoCoreError) as exc:
+            if interruption.asked:  # what was going on was ended under its feet
+                console.print("Interrupted; nothing is left running.")
+                return INTERRUPTED
+            Console(stderr=True, highlight=False).print(f"\n{exc}", style="red", markup=False, soft_wrap=True)
+            return FAILED
+        finally:
+            sys.stdout.flush()

@@ -1,0 +1,37 @@
+"""The demo's stack: the whole product on the embedded engine, with every wait as short as the rules allow."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+from demo.ending import Interruption
+from demo.examples import TEMPLATES
+from tests.engines.ministack import MiniStack
+from tests.harness.plan import QUICK, Plan, merged
+from tests.harness.progress import Timeline
+from tests.harness.stack import Stack
+
+NAME = "demo"
+
+PLAN = Plan(variables=merged(QUICK, {"function_settings": {"log_level": "DEBUG"}}))
+"""With the log lines of each intent, which a story needs and production does without."""
+
+
+@contextmanager
+def running_stack(timeline: Timeline, interruption: Interruption) -> Iterator[Stack]:
+    """Start the stack, and end it with the block, whoever wants it to end sooner.
+
+    Raises:
+        HarnessError, EngineError, TerraformError: It does not start; the message says what to do.
+    """
+    with ExitStack() as parts:
+        stack = parts.enter_context(
+            Stack.start(MiniStack(enforce_iam=True), name=NAME, plans=(PLAN,), timeline=timeline)
+        )
+        try:
+            for content_sid, text in TEMPLATES.items():
+                stack.stubs.set_template(content_sid, text)
+            yield stack
+        finally:
+            interruption.wait_for_end()
+            with timeline.step("cleaning up"):
+                parts.close()
