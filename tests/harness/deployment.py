@@ -100,6 +100,10 @@ class Deployment:
         """Return how many messages of the queue are visible and hidden."""
         return self._count(self.outputs["queue_url"])
 
+    def purge(self) -> None:
+        """Forget every message in the queue."""
+        self.aws.client("sqs").purge_queue(QueueUrl=self.outputs["queue_url"])
+
     def _count(self, queue_url: str) -> tuple[int, int]:
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
         answer = self.aws.client("sqs").get_queue_attributes(QueueUrl=queue_url, AttributeNames=names)

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from tests.engines.engine import Engine
+from tests.engines.engine import Engine, Traits, aws_environ
 from tests.harness.aws import Aws
 from tests.harness.deployment import Deployment
 from tests.harness.plan import ENVIRONMENT, SECRETS, Plan
@@ -23,17 +23,24 @@ class Address:
     Attributes:
         outputs: Terraform's outputs, by environment.
         terraform: Terraform's folder, by environment.
+        how_to_end: The command that ends a stack which was kept.
     """
 
-    engine: str
+    traits: Traits
     engine_version: str
     endpoint: str
     stubs: Mapping[str, str]
     outputs: Mapping[str, Mapping[str, Any]]
     terraform: Mapping[str, str]
+    how_to_end: str
 
     def view(self) -> dict[str, Any]:
         return asdict(self)
+
+    @classmethod
+    def of(cls, view: Mapping[str, Any]) -> Self:
+        """Return the address that `view` was made of."""
+        return cls(**{**view, "traits": Traits(**view["traits"])})
 
 
 class Stack:
@@ -42,7 +49,8 @@ class Stack:
     def __init__(self, address: Address) -> None:
         """Use the stack at an address; whoever started it ends it."""
         self.address = address
-        self.aws = Aws(address.engine, address.endpoint)
+        self.traits = address.traits
+        self.aws = Aws(address.traits.name, address.endpoint)
         self.stub_urls = StubUrls(**address.stubs)
         self.stubs = StubClient(self.stub_urls.control)
         self._deployments = {
@@ -81,12 +89,13 @@ class Stack:
             outputs = startup.run()
             yield cls(
                 Address(
-                    engine=engine.traits.name,
+                    traits=engine.traits,
                     engine_version=engine.version,
                     endpoint=engine.endpoint,
                     stubs=startup.stubs.urls.view(),
                     outputs=outputs,
                     terraform={plan.environment: str(startup.workspace.terraform(plan.environment)) for plan in plans},
+                    how_to_end=f"{engine.how_to_end()}; kill {startup.stubs.pid}",
                 )
             )
         except BaseException:
@@ -98,6 +107,34 @@ class Stack:
     def deployment(self, environment: str = ENVIRONMENT) -> Deployment:
         return self._deployments[environment]
 
+    @property
+    def deployments(self) -> list[Deployment]:
+        return list(self._deployments.values())
+
     def terraform(self, environment: str = ENVIRONMENT) -> Terraform:
         """Return Terraform as it was applied, for a plan or another look at it."""
         return Terraform(Path(self.address.terraform[environment]), terraform_environ(self.address.endpoint))
+
+    def how_to_look_around(self) -> str:
+        """Return what to type to see what is in a stack that is left running."""
+        exports = "\n".join(f"  export {name}={value}" for name, value in aws_environ(self.address.endpoint).items())
+        return "\n".join(
+            [
+                f"{self.traits.title} {self.address.engine_version} at {self.address.endpoint}",
+                exports,
+                *(look for deployment in self._deployments.values() for look in _looks(deployment)),
+                "  curl -s " + self.stub_urls.control + "/_stub/messages   # what recipients got",
+                "  curl -s " + self.stub_urls.control + "/_stub/journal    # what the vendors were asked",
+                "End it with:",
+                f"  {self.address.how_to_end}",
+            ]
+        )
+
+
+def _looks(deployment: Deployment) -> list[str]:
+    outputs = deployment.outputs
+    return [
+        f"  aws dynamodb scan --table-name {outputs['table_name']}",
+        f"  aws sqs receive-message --visibility-timeout 0 --queue-url {outputs['dead_letter_queue_url']}",
+        f"  aws logs tail {outputs['log_group_name']}",
+    ]

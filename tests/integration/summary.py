@@ -1,0 +1,116 @@
+"""Summary: what is checked when all tests have run, and one screen that tells how the run went."""
+
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.harness import Stack
+from tests.harness.leaks import find_leaks
+from tests.integration.keeper import StackKeeper
+from tests.stubs.openapi_check import DOCUMENTS, validate_journal
+
+OPENAPI_DIR = Path(__file__).parents[3] / "shared" / "openapi"
+NODE = "tests/integration/whole_run.py"
+SHOWN_SLOWEST = 6
+SHOWN_FAULTS = 20
+
+
+class Summary:
+    """A pytest plugin of the process that began the run."""
+
+    def __init__(self, config: pytest.Config, keeper: StackKeeper) -> None:
+        self._config = config
+        self._keeper = keeper
+        self._began = time.monotonic()
+        self._seconds: defaultdict[str, float] = defaultdict(float)
+        self._outcomes: defaultdict[str, int] = defaultdict(int)
+        self._skipped: defaultdict[str, list[str]] = defaultdict(list)
+
+    def pytest_report_header(self) -> str:
+        return f"integration: {self._config.option.numprocesses or 1} environment(s) on one engine"
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self._seconds[report.nodeid] += report.duration
+        if report.when == "call" or report.outcome != "passed":
+            self._outcomes[report.outcome] += 1
+        if report.skipped and isinstance(report.longrepr, tuple):
+            reason = report.longrepr[2].removeprefix("Skipped: ")
+            self._skipped[reason].append(report.nodeid.rpartition("::")[2].partition("@")[0])
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        """Check what only the whole run can show, while the stack is still there, and end it."""
+        stack = self._keeper.stack
+        if stack is not None and exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+            self._check(session, "no_secret_number_or_text_is_in_any_log", lambda: find_leaks(stack))
+            if all((OPENAPI_DIR / name).is_file() for name in DOCUMENTS.values()):
+                self._check(session, "all_traffic_keeps_to_the_vendors_documents", lambda: _departures(stack))
+            else:
+                reason = f"the vendors' OpenAPI documents are not at {OPENAPI_DIR}"
+                self._report("all_traffic_keeps_to_the_vendors_documents", "skipped", reason, 0.0)
+        self._keeper.end()
+
+    def _check(self, session: pytest.Session, name: str, find: Callable[[], list[str]]) -> None:
+        """Report a check of the whole run as a test of its own, which fails the run if it fails."""
+        began = time.monotonic()
+        faults = find()
+        seconds = time.monotonic() - began
+        if not faults:
+            self._report(name, "passed", None, seconds)
+            return
+        more = [f"... and {len(faults) - SHOWN_FAULTS} more"] if len(faults) > SHOWN_FAULTS else []
+        self._report(name, "failed", "\n".join([*faults[:SHOWN_FAULTS], *more]), seconds)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def _report(self, name: str, outcome: str, text: str | None, seconds: float) -> None:
+        location = (NODE, 0, name)
+        longrepr = (NODE, 0, f"Skipped: {text}") if outcome == "skipped" else text
+        for when, result, words, took in (("call", outcome, longrepr, seconds), ("teardown", "passed", None, 0.0)):
+            report = pytest.TestReport(
+                nodeid=f"{NODE}::{name}",
+                location=location,
+                keywords={},
+                outcome=result,  # type: ignore[arg-type]
+                longrepr=words,  # type: ignore[arg-type]
+                when=when,  # type: ignore[arg-type]
+                duration=took,
+            )
+            self._config.hook.pytest_runtest_logreport(report=report)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        terminal = terminalreporter
+        keeper = self._keeper
+        if keeper.stack is None or keeper.choice is None:
+            return
+        terminal.section("the whole product on an engine", sep="-")
+        terminal.write_line(f"engine   {keeper.stack.traits.title} {keeper.stack.address.engine_version}")
+        terminal.write_line(f"because  {keeper.choice.reason}")
+        longest = sorted(keeper.timeline.steps, key=lambda step: -(step.seconds or 0))[:4]
+        steps = ", ".join(str(step) for step in longest if (step.seconds or 0) >= 0.1)
+        terminal.write_line(f"stack    {keeper.timeline.seconds:.1f} s to start: {steps}")
+        counts = ", ".join(f"{count} {outcome}" for outcome, count in sorted(self._outcomes.items()))
+        workers = self._config.option.numprocesses or 1
+        took = time.monotonic() - self._began
+        terminal.write_line(
+            f"tests    {counts} in {took:.0f} s, {sum(self._seconds.values()):.0f} s of tests in {workers} worker(s)"
+        )
+        for nodeid, seconds in sorted(self._seconds.items(), key=lambda item: -item[1])[:SHOWN_SLOWEST]:
+            terminal.write_line(
+                f"         {seconds:6.1f} s  {nodeid.removeprefix('tests/integration/').partition('@')[0]}"
+            )
+        for reason, tests in self._skipped.items():
+            terminal.write_line(f"skipped  {len(tests)}: {reason}")
+        terminal.write_line(f"report   {self._config.option.xmlpath}")
+        if keeper.keep:
+            terminal.section("left running, as KEEP=1 asks", sep="-")
+            terminal.write_line(keeper.stack.how_to_look_around())
+
+
+def _departures(stack: Stack) -> list[str]:
+    forgotten = stack.stubs.journal_forgotten()
+    lost = [f"the journal has forgotten {forgotten} exchanges: raise its limit"] if forgotten else []
+    return lost + validate_journal(stack.stubs.journal(), OPENAPI_DIR)
