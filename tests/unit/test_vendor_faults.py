@@ -4,7 +4,7 @@ Each row goes through the real adapter and the real pipeline; the rest of the wo
 "Error codes"; Twilio, "Error and Warning Dictionary".
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import httpx2
@@ -12,21 +12,12 @@ import pytest
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError, SSLError
 
 from core.conversation import Status
-from core.ports import TwilioCredentials
-from services.openai_assistants_service import AssistantsGateway
-from services.openai_client import OpenAIClients
-from services.openai_responses_service import ResponsesGateway
-from services.twilio_service import TwilioWhatsApp
 from tests.context_objects import make_body
-from tests.fakes.clock import FakeClock
-from tests.fakes.secrets import OPENAI_REFERENCE, TWILIO_REFERENCE, InMemorySecrets
-from tests.in_memory import SETTINGS, InMemoryFunction
-from tests.sqs_events import make_event, make_record
-from tests.stub_transports import StubTransports
+from tests.fakes.secrets import OPENAI_REFERENCE, TWILIO_REFERENCE
+from tests.in_memory import SETTINGS
+from tests.stubbed_function import StubbedFunction, make_stubbed_function
 from tests.stubs import (
-    OPENAI_KEY,
     TWILIO_ACCOUNT_SID,
-    TWILIO_AUTH_TOKEN,
     Fate,
     Outcome,
     answer,
@@ -50,57 +41,17 @@ CREATE_THREAD, RUN, POLL_RUN = "openai.threads.create", "openai.threads.runs.cre
 CREATE, LIST = "twilio.messages.create", "twilio.messages.list"
 
 
-@dataclass
-class World:
-    """The function with the real adapters of both vendors, and the stubs behind them."""
-
-    function: InMemoryFunction
-    stubs: StubTransports
-
-    def script(self, operation: str, action: Any) -> None:
-        """Let every call of an operation go wrong like this."""
-        self.stubs.app.actions.add(action, operation=operation, times=None)
-
-    def receive(self, **record: Any) -> list[str]:
-        return self.function.process(make_event(make_record(**record)))
-
-    def messages(self) -> list[Any]:
-        """Return what Twilio accepted."""
-        return self.stubs.app.twilio.messages(())
-
-
-def make_world(monkeypatch: pytest.MonkeyPatch, *, api: str = "responses") -> World:
-    clock = FakeClock()
-    stubs = StubTransports(clock)
-    stubs.install_twilio(monkeypatch)
-    secrets = InMemorySecrets()
-    credentials = TwilioCredentials(TWILIO_ACCOUNT_SID, Secret(TWILIO_AUTH_TOKEN), "HX" + "1" * 32)
-    secrets.twilio_secrets[TWILIO_REFERENCE] = credentials
-    secrets.openai_secrets[OPENAI_REFERENCE] = Secret(OPENAI_KEY)
-    clients = OpenAIClients(None, stubs.openai())
-    model = AssistantsGateway(clients) if api == "assistants" else ResponsesGateway(clients, "gpt", background=True)
-    return World(
-        InMemoryFunction(
-            clock=clock,
-            secrets=secrets,
-            model=model,
-            whatsapp=TwilioWhatsApp(SETTINGS.twilio_timeout_seconds, clock.now),
-        ),
-        stubs,
-    )
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> StubbedFunction:
+    return make_stubbed_function(monkeypatch)
 
 
 @pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> World:
-    return make_world(monkeypatch)
+def assistants(monkeypatch: pytest.MonkeyPatch) -> StubbedFunction:
+    return make_stubbed_function(monkeypatch, api="assistants")
 
 
-@pytest.fixture
-def assistants(monkeypatch: pytest.MonkeyPatch) -> World:
-    return make_world(monkeypatch, api="assistants")
-
-
-def check(world: World, status: Status, code: str, visible_after: int, *, permanent: bool) -> None:
+def check(world: StubbedFunction, status: Status, code: str, visible_after: int, *, permanent: bool) -> None:
     """Receive a message and see that its failure is recorded, counted and given back as the row says."""
     again = world.receive()
 
@@ -158,7 +109,7 @@ def twilio(status: int, code: int, **headers: str) -> Any:
     ids=lambda value: value if isinstance(value, str) else "",
 )
 @pytest.mark.parametrize("operation", [CREATE_CONVERSATION, ASK])
-def test_a_refusal_of_openai_is_permanent(world: World, operation: str, action: Any, code: str) -> None:
+def test_a_refusal_of_openai_is_permanent(world: StubbedFunction, operation: str, action: Any, code: str) -> None:
     world.script(operation, action)
 
     check(world, AI, code, AT_ONCE, permanent=True)
@@ -207,7 +158,7 @@ def test_a_refusal_of_openai_is_permanent(world: World, operation: str, action: 
 )
 @pytest.mark.parametrize("operation", [CREATE_CONVERSATION, ASK])
 def test_trouble_at_openai_passes(
-    world: World, operation: str, action: Any, code: str, visible_after: int, calls: int
+    world: StubbedFunction, operation: str, action: Any, code: str, visible_after: int, calls: int
 ) -> None:
     world.script(operation, action)
 
@@ -218,7 +169,7 @@ def test_trouble_at_openai_passes(
 
 
 @pytest.mark.parametrize("error", [httpx2.ConnectError("refused"), httpx2.ConnectTimeout("timed out")], ids=repr)
-def test_openai_that_can_not_be_reached_is_tried_three_times(world: World, error: Exception) -> None:
+def test_openai_that_can_not_be_reached_is_tried_three_times(world: StubbedFunction, error: Exception) -> None:
     world.stubs.broken["openai"].extend([error] * 3)
 
     code = "openai_timeout" if isinstance(error, httpx2.ConnectTimeout) else "openai_unreachable"
@@ -236,7 +187,7 @@ def test_openai_that_can_not_be_reached_is_tried_three_times(world: World, error
         pytest.param(openai(404, None), "openai_run_gone", LATER, id="the response is gone"),
     ],
 )
-def test_trouble_while_polling_passes(world: World, action: Any, code: str, visible_after: int) -> None:
+def test_trouble_while_polling_passes(world: StubbedFunction, action: Any, code: str, visible_after: int) -> None:
     world.stubs.app.openai.outcomes.add(Outcome(duration_seconds=10))
     world.script(POLL, action)
 
@@ -279,7 +230,7 @@ def test_trouble_while_polling_passes(world: World, action: Any, code: str, visi
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_an_end_without_a_reply_is_recorded_and_asked_anew(
-    world: World, outcome: Outcome, code: str, permanent: bool
+    world: StubbedFunction, outcome: Outcome, code: str, permanent: bool
 ) -> None:
     world.stubs.app.openai.outcomes.add(replace(outcome, duration_seconds=3))
 
@@ -311,7 +262,9 @@ def test_an_end_without_a_reply_is_recorded_and_asked_anew(
         pytest.param(POLL_RUN, openai(404, None), "openai_run_gone", LATER, id="the run is gone"),
     ],
 )
-def test_trouble_with_assistants(assistants: World, operation: str, action: Any, code: str, visible_after: int) -> None:
+def test_trouble_with_assistants(
+    assistants: StubbedFunction, operation: str, action: Any, code: str, visible_after: int
+) -> None:
     assistants.script(operation, action)
     assistant_id = "company_data_payload__ai_config__openai_config__whatsapp__assistant_id_template_sender"
     body = make_body(**{assistant_id: "asst_1"})
@@ -341,7 +294,7 @@ def test_trouble_with_assistants(assistants: World, operation: str, action: Any,
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_a_run_of_an_assistant_that_ends_without_a_reply(
-    assistants: World, outcome: Outcome, code: str, permanent: bool
+    assistants: StubbedFunction, outcome: Outcome, code: str, permanent: bool
 ) -> None:
     assistants.stubs.app.openai.outcomes.add(replace(outcome, duration_seconds=3))
     assistant_id = "company_data_payload__ai_config__openai_config__whatsapp__assistant_id_template_sender"
@@ -363,12 +316,12 @@ THIS_MESSAGE = [
 ]  # fmt: skip
 CONFIGURATION = [
     21212, 21603, 21606, 21608, 21609, 21660, 21701, 21703, 21704, 21705, 63001, 63002, 63007, 63008,
-    63020, 63051,
+    63020, 63038, 63051,
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("code", [*THIS_MESSAGE, *CONFIGURATION])
-def test_a_refusal_of_twilio_is_permanent(world: World, code: int) -> None:
+def test_a_refusal_of_twilio_is_permanent(world: StubbedFunction, code: int) -> None:
     world.script(CREATE, twilio(400, code))
 
     check(world, SEND, f"twilio_{code}", AT_ONCE, permanent=True)
@@ -382,7 +335,7 @@ def test_a_refusal_of_twilio_is_permanent(world: World, code: int) -> None:
 @pytest.mark.parametrize(
     ("status", "code"), [(401, 20003), (403, 20403), (403, 20005), (403, 20008), (404, 20404), (422, 99999)]
 )
-def test_an_account_that_is_not_good_for_it_is_permanent(world: World, status: int, code: int) -> None:
+def test_an_account_that_is_not_good_for_it_is_permanent(world: StubbedFunction, status: int, code: int) -> None:
     world.script(CREATE, twilio(status, code))
 
     check(world, SEND, f"twilio_{code}", AT_ONCE, permanent=True)
@@ -406,7 +359,7 @@ def test_an_account_that_is_not_good_for_it_is_permanent(world: World, status: i
     ],
 )
 def test_a_refusal_that_passes_clears_the_intent(
-    world: World, action: Any, code: str, visible_after: int, calls: int
+    world: StubbedFunction, action: Any, code: str, visible_after: int, calls: int
 ) -> None:
     world.script(CREATE, action)
 
@@ -425,7 +378,7 @@ def test_a_refusal_that_passes_clears_the_intent(
         pytest.param(SSLError("[SSL: CERTIFICATE_VERIFY_FAILED]"), id="TLS"),
     ],
 )
-def test_twilio_that_can_not_be_reached_is_tried_three_times(world: World, error: Exception) -> None:
+def test_twilio_that_can_not_be_reached_is_tried_three_times(world: StubbedFunction, error: Exception) -> None:
     world.stubs.broken["twilio"].extend([error] * 3)
 
     check(world, SEND, "twilio_unreachable", LATER, permanent=False)
@@ -452,7 +405,7 @@ UNKNOWN = [
 
 @pytest.mark.parametrize(("action", "visible_after"), UNKNOWN)
 def test_a_message_that_may_be_out_comes_back_at_the_end_of_the_window(
-    world: World, action: Any, visible_after: int
+    world: StubbedFunction, action: Any, visible_after: int
 ) -> None:
     world.script(CREATE, action)
 
@@ -476,7 +429,7 @@ ACCEPTED = [
 
 
 @pytest.mark.parametrize("action", ACCEPTED)
-def test_a_message_that_is_out_is_found_and_not_sent_again(world: World, action: Any) -> None:
+def test_a_message_that_is_out_is_found_and_not_sent_again(world: StubbedFunction, action: Any) -> None:
     world.stubs.app.actions.add(action, operation=CREATE)
 
     again = world.receive()
@@ -492,7 +445,7 @@ def test_a_message_that_is_out_is_found_and_not_sent_again(world: World, action:
 
 
 @pytest.mark.parametrize("action", ACCEPTED)
-def test_a_message_that_is_out_and_listed_late_is_found_by_a_later_receive(world: World, action: Any) -> None:
+def test_a_message_that_is_out_and_listed_late_is_found_by_a_later_receive(world: StubbedFunction, action: Any) -> None:
     world.stubs.app.settings.change({"list_lag_seconds": SETTINGS.twilio_list_lag_seconds})
     world.stubs.app.actions.add(action, operation=CREATE)
 
@@ -519,7 +472,7 @@ def test_a_message_that_is_out_and_listed_late_is_found_by_a_later_receive(world
         pytest.param(answer(200, {"messages": [{"sid": None}]}), id="another shape"),
     ],
 )
-def test_while_the_list_can_not_be_had_nothing_is_sent_again(world: World, action: Any) -> None:
+def test_while_the_list_can_not_be_had_nothing_is_sent_again(world: StubbedFunction, action: Any) -> None:
     world.stubs.app.actions.add(drop(after_effect=True), operation=CREATE)
     world.script(LIST, action)
 
@@ -541,7 +494,7 @@ def test_while_the_list_can_not_be_had_nothing_is_sent_again(world: World, actio
     ],
 )
 def test_a_list_that_is_refused_for_good_ends_the_conversation_with_its_intent_open(
-    world: World, action: Any, code: str
+    world: StubbedFunction, action: Any, code: str
 ) -> None:
     world.stubs.app.actions.add(drop(after_effect=True), operation=CREATE)
     world.script(LIST, action)
@@ -552,7 +505,7 @@ def test_a_list_that_is_refused_for_good_ends_the_conversation_with_its_intent_o
     assert len(world.messages()) == 1
 
 
-def test_a_failure_that_twilio_reports_later_does_not_reach_us(world: World) -> None:
+def test_a_failure_that_twilio_reports_later_does_not_reach_us(world: StubbedFunction) -> None:
     """63016 and its like come with the status callback: for the function the message is out."""
     world.stubs.app.twilio.fates.add(Fate(status="failed", error_code=63016))
 
@@ -566,7 +519,7 @@ def test_a_failure_that_twilio_reports_later_does_not_reach_us(world: World) -> 
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_a_secret_that_was_rotated_in_mid_traffic_reaches_no_dlq(world: World, status: int) -> None:
+def test_a_secret_that_was_rotated_in_mid_traffic_reaches_no_dlq(world: StubbedFunction, status: int) -> None:
     world.receive(body=make_body(conversation_id="conv-1"))
     world.stubs.app.actions.add(openai(status, "invalid_api_key"), operation=ASK)
     world.stubs.app.actions.add(twilio(status, 20003), operation=CREATE)
