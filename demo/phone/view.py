@@ -1,0 +1,277 @@
+"""View: what the page shows, as plain JSON made from one observation."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from core.conversation import Status
+from core.events import Event
+from demo.observation import Dead, Observation, number_of
+from demo.story import Delivery, Step, Story, Tone
+from ops.masking import HIDDEN, mask_numbers
+from tests.harness.deployment import Record
+from utils.redaction import mask_phone
+
+PERSONAL = frozenset(
+    {
+        "recipient_first_name",
+        "recipient_last_name",
+        "recipient_email",
+        "company_rep",
+        "project_data",
+        "reply",
+    }
+)
+"""Attributes of a record that say something about a person, or to one."""
+
+FAILED = frozenset(status for status in Status if status.startswith("failed_"))
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """Something that was put on the queue from the page.
+
+    Attributes:
+        recipient: Full number, and the name and sender to show, where the body has them.
+    """
+
+    message_id: str
+    at: datetime
+    title: str
+    conversation_id: str | None = None
+    recipient: str | None = None
+    first_name: str | None = None
+    company: str | None = None
+    sender: str | None = None
+
+
+def view_of(observation: Observation, sent: Sequence[Sent], *, unmasked: bool = False) -> dict[str, Any]:
+    """Return everything that changes on the page, numbers and personal data masked unless `unmasked`."""
+    view = {
+        "phones": _phones(observation, sent),
+        "conversations": _cards(observation, sent, unmasked=unmasked),
+        "dead_letters": [_dead(dead) for dead in observation.dead],
+    }
+    return view if unmasked else _mask(view)
+
+
+def _mask(view: dict[str, Any]) -> dict[str, Any]:
+    """Mask numbers wherever they stand but in the words of a message, which are the recipient's own."""
+    texts = [[message["text"] for message in phone["messages"]] for phone in view["phones"]]
+    masked: dict[str, Any] = mask_numbers(view)
+    for phone, kept in zip(masked["phones"], texts, strict=True):
+        for message, text in zip(phone["messages"], kept, strict=True):
+            message["text"] = text
+    return masked
+
+
+def phone_id(recipient: str) -> str:
+    """Return a name for a phone that does not show its number."""
+    return "phone-" + hashlib.sha256(recipient.encode()).hexdigest()[:10]
+
+
+def _phones(observation: Observation, sent: Sequence[Sent]) -> list[dict[str, Any]]:
+    """Return one phone per recipient, the one with the latest news first."""
+    about: dict[str, Sent] = {item.recipient: item for item in sent if item.recipient}
+    recipients = {number_of(message["to"]): None for message in observation.messages} | dict.fromkeys(about)
+    phones = []
+    for recipient in recipients:
+        known, messages = about.get(recipient), observation.messages_to(recipient)
+        moments = [message["created_at"] for message in messages] + ([known.at.timestamp()] if known else [])
+        phones.append(
+            {
+                "id": phone_id(recipient),
+                "number": recipient,
+                "name": (known and known.first_name) or "Somebody",
+                "sender": (known and known.company) or number_of(messages[-1]["from"] or "") or "A company",
+                "latest": max(moments),
+                "messages": [_message(message) for message in messages],
+            }
+        )
+    return sorted(phones, key=lambda phone: -float(phone["latest"]))
+
+
+def _message(message: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "sid": message["sid"],
+        "text": message["body"],
+        "at": iso(datetime.fromtimestamp(message["created_at"], tz=UTC)),
+        "status": message["status"],
+        "template": bool(message["content_sid"]),
+    }
+
+
+def _cards(observation: Observation, sent: Sequence[Sent], *, unmasked: bool) -> list[dict[str, Any]]:
+    """Return one card per conversation, and one per message that names none, the latest first."""
+    by_message = {item.message_id: item for item in sent}
+    groups: dict[_Key, _Group] = {}
+    for item in sent:
+        groups.setdefault(_key(item), _Group()).sent.append(item)
+    for record in observation.records:
+        groups.setdefault(_key_of(record), _Group()).record = record
+    for story in observation.stories:
+        key = _key_of_story(story, by_message, observation.records)
+        groups.setdefault(key, _Group()).deliveries += story.deliveries
+    for dead in observation.dead:
+        group = groups.get(_key(dead))
+        if group is not None:
+            group.dead.append(dead)
+    cards = [_card(key, group, unmasked=unmasked) for key, group in groups.items()]
+    return sorted(cards, key=lambda card: card["latest"], reverse=True)
+
+
+class _Group:
+    """All that is known of one conversation."""
+
+    def __init__(self) -> None:
+        self.sent: list[Sent] = []
+        self.record: Record | None = None
+        self.deliveries: list[Delivery] = []
+        self.dead: list[Dead] = []
+
+
+_Key = tuple[str, ...]
+"""Conversation id and masked number; the id of the message, where it names no conversation."""
+
+
+def _key(item: Sent | Dead) -> _Key:
+    if item.conversation_id and item.recipient:
+        return item.conversation_id, mask_phone(item.recipient)
+    return (item.message_id,)
+
+
+def _key_of(record: Record) -> _Key:
+    return record["conversation_id"], mask_phone(record["recipient_tel"])
+
+
+def _key_of_story(story: Story, by_message: Mapping[str, Sent], records: Iterable[Record]) -> _Key:
+    """Find the conversation of a story; the lines about a refused message don't name it."""
+    if story.conversation_id:
+        return story.conversation_id, story.recipient or ""
+    message_id = story.deliveries[0].message_id
+    if message_id in by_message:
+        return _key(by_message[message_id])
+    refused = (record for record in records if (record.get("last_error") or {}).get("message_id") == message_id)
+    return next(map(_key_of, refused), (message_id,))
+
+
+def _card(key: _Key, group: _Group, *, unmasked: bool) -> dict[str, Any]:
+    deliveries = sorted(group.deliveries, key=lambda delivery: delivery.started_at)
+    moments = [item.at for item in group.sent] + [delivery.ended_at for delivery in deliveries]
+    record = group.record
+    if not moments and record is not None:
+        moments = [datetime.fromisoformat(record["updated_at"])]
+    tone, state = _state(group, deliveries)
+    return {
+        "id": hashlib.sha256(" ".join(key).encode()).hexdigest()[:12],
+        "conversation_id": key[0] if len(key) > 1 else None,
+        "recipient": key[1] if len(key) > 1 else None,
+        "phone": phone_id(record["recipient_tel"]) if record else None,
+        "title": group.sent[-1].title if group.sent else "Sent elsewhere",
+        "tone": tone,
+        "state": state,
+        "now": _now(record),
+        "comes_again_at": _comes_again(group, deliveries),
+        "latest": iso(max(moments)),
+        "deliveries": [_delivery(delivery) for delivery in deliveries],
+        "record": _record(record, unmasked=unmasked) if record else [],
+    }
+
+
+def _state(group: _Group, deliveries: Sequence[Delivery]) -> tuple[Tone, str]:
+    """Say in a word or two how a conversation stands."""
+    status = group.record["conversation_status"] if group.record else None
+    if (
+        any(step.tone is Tone.ALARM for delivery in deliveries[-1:] for step in delivery.steps)
+        and status != Status.SENT
+    ):
+        return Tone.ALARM, "sent, not closed"
+    if status == Status.SENT:
+        reconciled = any(step.event == Event.SEND_RECONCILED for delivery in deliveries for step in delivery.steps)
+        return (Tone.GUARD, "sent once, answer lost") if reconciled else (Tone.DONE, "sent")
+    if group.dead:
+        return Tone.TROUBLE, f"in the DLQ: {group.dead[-1].code}"
+    if status in FAILED:
+        return Tone.WAIT, "comes again"
+    if status is not None:
+        return Tone.WAIT, "at work"
+    return (Tone.TROUBLE, "refused") if deliveries else (Tone.WAIT, "on its way")
+
+
+def _now(record: Record | None) -> str:
+    """Say what a delivery is doing whose log lines are not there yet: an emulator delivers them at its end."""
+    if record is None or not record.get("lease_owner"):
+        return ""
+    if record["conversation_status"] == Status.SENDING:
+        return "At work: the intent is recorded, the message may be at Twilio."
+    if record.get("openai_response_id"):
+        return "At work: OpenAI has the question, the model is writing."
+    return "At work: the conversation is claimed."
+
+
+def _comes_again(group: _Group, deliveries: Sequence[Delivery]) -> str | None:
+    if not deliveries or group.dead or (group.record and group.record["conversation_status"] == Status.SENT):
+        return None
+    at = deliveries[-1].comes_again_at
+    return iso(at) if at else None
+
+
+def _delivery(delivery: Delivery) -> dict[str, Any]:
+    return {
+        "message_id": delivery.message_id,
+        "receive_count": delivery.receive_count,
+        "at": iso(delivery.started_at),
+        "took_ms": _milliseconds(delivery.started_at, delivery.ended_at),
+        "steps": [_step(step, delivery.started_at) for step in delivery.steps],
+    }
+
+
+def _step(step: Step, since: datetime) -> dict[str, Any]:
+    return {
+        "event": step.event,
+        "tone": step.tone,
+        "title": step.title,
+        "detail": step.detail,
+        "after_ms": _milliseconds(since, step.at),
+    }
+
+
+def _record(record: Record, *, unmasked: bool) -> list[dict[str, str]]:
+    """Return the attributes of a record, keys and status first."""
+    first = ("recipient_tel", "conversation_id", "conversation_status", "task_complete", "attempts")
+    names = [name for name in first if name in record] + sorted(record.keys() - set(first))
+    shown = record if unmasked else _without_personal_data(record)
+    return [{"name": name, "value": _text(shown[name])} for name in names]
+
+
+def _without_personal_data(record: Record) -> Record:
+    shown: Record = {name: HIDDEN if name in PERSONAL else value for name, value in record.items()}
+    if "messages" in shown:
+        shown["messages"] = [{**message, "content": HIDDEN} for message in shown["messages"]]
+    return shown
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=1)
+
+
+def _dead(dead: Dead) -> dict[str, Any]:
+    return {
+        "message_id": dead.message_id,
+        "conversation_id": dead.conversation_id,
+        "recipient": dead.recipient,
+        "code": dead.code,
+        "reason": dead.reason,
+        "excerpt": dead.body if dead.conversation_id is None else "",
+    }
+
+
+def _milliseconds(since: datetime, at: datetime) -> int:
+    return round((at - since).total_seconds() * 1000)
+
+
+def iso(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
