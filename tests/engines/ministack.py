@@ -18,6 +18,7 @@ from tests.engines.engine import DEFAULT_ACCOUNT, REGION, Ability, EngineError, 
 from tools.packaging.target import Arch
 
 HOST = "127.0.0.1"
+MAIN = Path(__file__).with_name("ministack_main.py")
 PYTHON = Path(__file__).parents[2] / ".venv-ministack" / "bin" / "python"
 
 START_SECONDS = 30
@@ -189,7 +190,7 @@ class MiniStack:
         self.port = self._wanted_port or _free_port()
         with (folder / "log").open("wb") as log:
             self._process = subprocess.Popen(
-                [self._python, "-m", "ministack"],
+                [self._python, "-P", MAIN],
                 cwd=folder,
                 env=self._environ(folder),
                 stdin=subprocess.DEVNULL,

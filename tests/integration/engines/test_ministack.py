@@ -1,6 +1,7 @@
 """MiniStack starts clean, forgets on demand and leaves nothing behind."""
 
 import io
+import json
 import os
 import sys
 import zipfile
@@ -9,7 +10,9 @@ from typing import Any
 
 import pytest
 from boto3.session import Session
+from botocore.exceptions import ClientError
 
+from tests.engines.engine import REGION
 from tests.engines.ministack import EngineError, MiniStack
 from tests.eventually import eventually
 
@@ -29,6 +32,17 @@ def client(engine: MiniStack, service: str, account: str = "000000000000") -> An
     session = Session(environ["AWS_ACCESS_KEY_ID"], environ["AWS_SECRET_ACCESS_KEY"], region_name=environ["AWS_REGION"])
     make: Any = session.client
     return make(service, endpoint_url=environ["AWS_ENDPOINT_URL"])
+
+
+def client_of_user(engine: MiniStack, service: str, action: str) -> Any:
+    """Return the client of a user who may do one thing."""
+    iam = client(engine, "iam")
+    iam.create_user(UserName="user")
+    statement = {"Effect": "Allow", "Action": action, "Resource": "*"}
+    iam.put_user_policy(UserName="user", PolicyName="one", PolicyDocument=json.dumps({"Statement": [statement]}))
+    key = iam.create_access_key(UserName="user")["AccessKey"]
+    make: Any = Session(key["AccessKeyId"], key["SecretAccessKey"], region_name=REGION).client
+    return make(service, endpoint_url=engine.endpoint)
 
 
 def queues(engine: MiniStack, account: str = "000000000000") -> list[str]:
@@ -104,6 +118,22 @@ def test_nothing_is_left_of_it_not_even_a_function_at_work(tmp_path: Path, monke
     assert not folder.exists()
 
 
+def test_who_may_hide_a_message_may_hide_a_batch_and_no_more() -> None:
+    """AWS names no action for batch calls; the heartbeat makes nothing else."""
+    with MiniStack(enforce_iam=True) as engine:
+        url = client(engine, "sqs").create_queue(QueueName="one")["QueueUrl"]
+        client(engine, "sqs").send_message(QueueUrl=url, MessageBody="hello")
+        handle = client(engine, "sqs").receive_message(QueueUrl=url)["Messages"][0]["ReceiptHandle"]
+        queue = client_of_user(engine, "sqs", "sqs:ChangeMessageVisibility")
+        entries = [{"Id": "0", "ReceiptHandle": handle, "VisibilityTimeout": 60}]
+
+        answer = queue.change_message_visibility_batch(QueueUrl=url, Entries=entries)
+
+        assert [entry["Id"] for entry in answer["Successful"]] == ["0"]
+        with pytest.raises(ClientError, match="AccessDenied"):
+            queue.delete_message_batch(QueueUrl=url, Entries=[{"Id": "0", "ReceiptHandle": handle}])
+
+
 def test_stopping_twice_or_before_the_start_does_no_harm() -> None:
     engine = MiniStack()
 
@@ -123,5 +153,5 @@ def test_what_is_not_installed_is_named_with_what_to_do(tmp_path: Path) -> None:
 
 def test_a_start_that_fails_shows_its_last_words() -> None:
     """The interpreter of the tests has no MiniStack."""
-    with pytest.raises(EngineError, match="No module named ministack"):
+    with pytest.raises(EngineError, match="No module named 'ministack'"):
         MiniStack(Path(sys.executable)).start()
