@@ -92,6 +92,26 @@ def exercise_aws() -> dict[str, Any]:
     }
 
 
+def exercise_openai_names() -> dict[str, Any]:
+    """Import the SDK, then look up every name that the builder made lazy."""
+    import importlib
+
+    import openai
+
+    imported = sorted(name for name in sys.modules if name.startswith("openai."))
+    names, missing = 0, []
+    for file in sorted(Path(openai.__file__).parent.rglob("__init__.py*")):
+        source = file.with_suffix("").relative_to(PACKAGE).parent
+        if source.parts[1:2] not in (("types",), ("lib",)):
+            continue
+        module = importlib.import_module(".".join(source.parts))
+        for name in getattr(module, "_NAMES", ()):
+            names += 1
+            if not hasattr(module, name):
+                missing.append(f"{module.__name__}.{name}")
+    return {"imported": imported, "names": names, "missing": missing}
+
+
 def exercise_openai_responses() -> dict[str, Any]:
     from openai import OpenAI
 
@@ -306,6 +326,7 @@ def main() -> None:
     sys.path.insert(0, str(PACKAGE))
     warnings.simplefilter("ignore", DeprecationWarning)  # openai, on each call of the closed Assistants API
     seen = {
+        "openai_names": exercise_openai_names(),  # first, while nothing of it is imported
         "own": exercise_own_modules(),
         "aws": exercise_aws(),
         "responses": exercise_openai_responses(),

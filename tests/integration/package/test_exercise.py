@@ -107,6 +107,18 @@ def test_aws_clients_call_paginate_and_raise_their_errors(seen: dict[str, Any]) 
     assert "table_exists" in aws["waiters"]
 
 
+def test_import_of_openai_imports_none_of_its_types_and_each_of_them_is_there_when_asked_for(
+    seen: dict[str, Any],
+) -> None:
+    """See tools/packaging/reexports.py; before, an import brought in more than 400 modules of types."""
+    names = seen["openai_names"]
+    types = [name for name in names["imported"] if name.startswith("openai.types.")]
+
+    assert len(types) < 40, types
+    assert names["names"] > 500
+    assert names["missing"] == []
+
+
 def test_responses_and_conversations_work_and_raise_their_errors(seen: dict[str, Any]) -> None:
     responses = seen["responses"]
 
