@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -51,9 +52,9 @@ class Sent:
 def view_of(observation: Observation, sent: Sequence[Sent], *, unmasked: bool = False) -> dict[str, Any]:
     """Return everything that changes on the page, numbers and personal data masked unless `unmasked`."""
     view = {
-        "phones": _phones(observation, sent),
+        "phones": _phones(observation, sent, unmasked=unmasked),
         "conversations": _cards(observation, sent, unmasked=unmasked),
-        "dead_letters": [_dead(dead) for dead in observation.dead],
+        "dead_letters": [_dead(dead, sent, unmasked=unmasked) for dead in observation.dead],
     }
     return view if unmasked else _mask(view)
 
@@ -73,7 +74,7 @@ def phone_id(recipient: str) -> str:
     return "phone-" + hashlib.sha256(recipient.encode()).hexdigest()[:10]
 
 
-def _phones(observation: Observation, sent: Sequence[Sent]) -> list[dict[str, Any]]:
+def _phones(observation: Observation, sent: Sequence[Sent], *, unmasked: bool) -> list[dict[str, Any]]:
     """Return one phone per recipient, the one with the latest news first."""
     about: dict[str, Sent] = {item.recipient: item for item in sent if item.recipient}
     recipients = {number_of(message["to"]): None for message in observation.messages} | dict.fromkeys(about)
@@ -84,7 +85,7 @@ def _phones(observation: Observation, sent: Sequence[Sent]) -> list[dict[str, An
         phones.append(
             {
                 "id": phone_id(recipient),
-                "number": recipient,
+                "number": recipient if unmasked else mask_phone(recipient),
                 "name": (known and known.first_name) or "Somebody",
                 "sender": (known and known.company) or number_of(messages[-1]["from"] or "") or "A company",
                 "latest": max(moments),
@@ -116,7 +117,7 @@ def _cards(observation: Observation, sent: Sequence[Sent], *, unmasked: bool) ->
         key = _key_of_story(story, by_message, observation.records)
         groups.setdefault(key, _Group()).deliveries += story.deliveries
     for dead in observation.dead:
-        group = groups.get(_key(dead))
+        group = groups.get(_key(by_message.get(dead.message_id, dead)))
         if group is not None:
             group.dead.append(dead)
     cards = [_card(key, group, unmasked=unmasked) for key, group in groups.items()]
@@ -170,13 +171,13 @@ def _card(key: _Key, group: _Group, *, unmasked: bool) -> dict[str, Any]:
         "conversation_id": key[0] if len(key) > 1 else None,
         "recipient": key[1] if len(key) > 1 else None,
         "phone": phone_id(record["recipient_tel"]) if record else None,
-        "title": group.sent[-1].title if group.sent else "Sent elsewhere",
+        "title": group.sent[-1].title if group.sent else "Not sent from this page",
         "tone": tone,
         "state": state,
         "now": _now(record),
         "comes_again_at": _comes_again(group, deliveries),
         "latest": iso(max(moments)),
-        "deliveries": [_delivery(delivery) for delivery in deliveries],
+        "deliveries": _deliveries(deliveries),
         "record": _record(record, unmasked=unmasked) if record else [],
     }
 
@@ -219,22 +220,30 @@ def _comes_again(group: _Group, deliveries: Sequence[Delivery]) -> str | None:
     return iso(at) if at else None
 
 
-def _delivery(delivery: Delivery) -> dict[str, Any]:
-    return {
-        "message_id": delivery.message_id,
-        "receive_count": delivery.receive_count,
-        "at": iso(delivery.started_at),
-        "took_ms": _milliseconds(delivery.started_at, delivery.ended_at),
-        "steps": [_step(step, delivery.started_at) for step in delivery.steps],
-    }
+def _deliveries(deliveries: Sequence[Delivery]) -> list[dict[str, Any]]:
+    """Return the deliveries; what went wrong in the same way as the last time is not told in full again."""
+    before: set[tuple[str, str]] = set()
+    shown = []
+    for delivery in deliveries:
+        shown.append(
+            {
+                "message_id": delivery.message_id,
+                "receive_count": delivery.receive_count,
+                "at": iso(delivery.started_at),
+                "took_ms": _milliseconds(delivery.started_at, delivery.ended_at),
+                "steps": [_step(step, delivery.started_at, before) for step in delivery.steps],
+            }
+        )
+        before = {(step.title, step.detail) for step in delivery.steps if step.tone is Tone.TROUBLE}
+    return shown
 
 
-def _step(step: Step, since: datetime) -> dict[str, Any]:
+def _step(step: Step, since: datetime, before: AbstractSet[tuple[str, str]]) -> dict[str, Any]:
     return {
         "event": step.event,
         "tone": step.tone,
         "title": step.title,
-        "detail": step.detail,
+        "detail": "As before." if (step.title, step.detail) in before else step.detail,
         "after_ms": _milliseconds(since, step.at),
     }
 
@@ -258,14 +267,15 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=1)
 
 
-def _dead(dead: Dead) -> dict[str, Any]:
+def _dead(dead: Dead, sent: Sequence[Sent], *, unmasked: bool) -> dict[str, Any]:
     return {
         "message_id": dead.message_id,
+        "title": next((item.title for item in sent if item.message_id == dead.message_id), ""),
         "conversation_id": dead.conversation_id,
         "recipient": dead.recipient,
         "code": dead.code,
         "reason": dead.reason,
-        "excerpt": dead.body if dead.conversation_id is None else "",
+        "excerpt": dead.body if unmasked else "",
     }
 
 

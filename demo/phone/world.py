@@ -42,6 +42,7 @@ class World:
         self._observation = Observation()
         self._sent: list[Sent] = []
         self._trouble = ""
+        self._looking = threading.Lock()
         self._news = threading.Condition()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._keep_looking, name="observer", daemon=True)
@@ -93,7 +94,8 @@ class World:
     def _keep_looking(self) -> None:
         while not self._stopped.is_set():
             try:
-                observation, trouble = self._observer.look(), ""
+                with self._looking:
+                    observation, trouble = self._observer.look(), ""
             except (ClientError, BotoCoreError, StubError) as exc:
                 observation, trouble = self._observation, f"The stack does not answer: {exc}"
             with self._news:
@@ -135,11 +137,14 @@ class World:
         self._faults.rotate(vendor)
 
     def redrive(self, message_id: str | None) -> int:
-        """Move one message, or all, from the DLQ back to the queue; return how many were moved."""
+        """Move one message, or all, from the DLQ back to the queue; return how many were moved.
+
+        Nobody looks meanwhile: messages that stay are hidden for a moment, as if they were gone.
+        """
         aws, names = ops_aws(self._deployment), Names.of(self._deployment.environment)
         source, destination = find_queue(aws, names.dead_letter_queue), find_queue(aws, names.queue)
         move = Move(aws.sqs, destination)
-        with Letters(aws.sqs, source) as letters:
+        with self._looking, Letters(aws.sqs, source) as letters:
             for batch in letters.batches():
                 move.move([letter for letter in batch if message_id in (None, letter.message_id)], letters)
         return move.moved

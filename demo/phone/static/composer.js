@@ -1,7 +1,7 @@
 // The form: an example to start from, the fields most people change, and the Context Object itself.
 
 import { get, post } from "./api.js";
-import { byId, h, plural } from "./dom.js";
+import { breakable, byId, h, plural } from "./dom.js";
 
 const CHECK_AFTER_MS = 250;
 
@@ -129,6 +129,6 @@ function show(faults) {
     verdict.replaceChildren(h("p", {}, "Valid"));
     return;
   }
-  const items = faults.map(({ path, reason }) => h("li", {}, h("code", {}, path), ` ${reason}`));
+  const items = faults.map(({ path, reason }) => h("li", {}, h("code", {}, ...breakable(path)), ` ${reason}`));
   verdict.replaceChildren(h("p", {}, plural(faults.length, "fault", "faults")), h("ul", {}, ...items));
 }

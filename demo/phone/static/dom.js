@@ -19,6 +19,14 @@ export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
+/** Like `setText`, for paths and sentences in one: a path may break behind a dot, a slash or an underscore. */
+export function setWords(element, text) {
+  if (element.textContent !== text) element.replaceChildren(...breakable(text));
+}
+
+export const breakable = (text) =>
+  text.split(/(?<=[a-z][./_])(?=[a-z])/).flatMap((part, index) => (index ? [document.createElement("wbr"), part] : [part]));
+
 /**
  * Make the children of `parent` those of `items`, in their order. An element stays as long as its item does, and with it
  * focus, scrolling and what is open. `make` returns an element for an item; its `update`, where it has one, is called

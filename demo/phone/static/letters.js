@@ -1,7 +1,7 @@
 // The dead letters: what is in the DLQ and why, and the way back.
 
 import { post } from "./api.js";
-import { byId, h, plural, setText, sync } from "./dom.js";
+import { byId, h, plural, setText, setWords, sync } from "./dom.js";
 
 export function startLetters({ act, say }) {
   const redrive = (messageId) =>
@@ -28,8 +28,8 @@ function makeLetter(letter, redrive) {
   element.update = (latest) => {
     const id = latest.conversation_id ?? `message ${latest.message_id.slice(0, 8)}`;
     setText(code, latest.code);
-    setText(about, [id, latest.recipient].filter(Boolean).join(" · "));
-    setText(reason, latest.reason);
+    setText(about, [latest.title, id, latest.recipient].filter(Boolean).join(" · "));
+    setWords(reason, latest.reason);
     setText(excerpt, latest.excerpt);
     excerpt.hidden = !latest.excerpt;
     button.setAttribute("aria-label", `Redrive ${id}`);

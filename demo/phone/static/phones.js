@@ -58,6 +58,7 @@ function showPhone(phone) {
   setText(byId("avatar"), [...(phone?.sender ?? "?")][0]);
   setText(byId("owner"), phone ? `on ${phone.name}'s phone, ${phone.number}` : "");
   const messages = phone?.messages ?? [];
+  byId("no-message").hidden = messages.length > 0;
   const atEnd = chat.scrollHeight - chat.scrollTop - chat.clientHeight < 40;
   const before = chat.childElementCount;
   sync(chat, messages, ({ sid }) => sid, makeBubble);

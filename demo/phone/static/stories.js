@@ -1,6 +1,6 @@
 // The stories: what the function did about each conversation, delivery by delivery, and the record it left.
 
-import { byId, duration, exactTimeOf, h, plural, setText, sync } from "./dom.js";
+import { breakable, byId, duration, exactTimeOf, h, plural, setText, sync } from "./dom.js";
 
 const MARKS = { done: "✓", guard: "◆", wait: "…", trouble: "✕", alarm: "!" };
 
@@ -67,7 +67,7 @@ function makeStep(step) {
     { class: "step", "data-tone": step.tone, "data-event": step.event },
     h("span", { class: "mark", "aria-hidden": "true" }, MARKS[step.tone]),
     h("span", { class: "after" }, `+${duration(step.after_ms)}`),
-    h("span", { class: "what" }, h("strong", {}, step.title), " ", h("span", { class: "detail" }, step.detail)),
+    h("span", { class: "what" }, h("strong", {}, step.title), " ", h("span", { class: "detail" }, ...breakable(step.detail))),
   );
 }
 
