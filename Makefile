@@ -73,11 +73,11 @@ test-integration: $(READY) $(EMULATOR) ## The whole product on an emulator (ENGI
 tf-check: $(READY) ## Format and validity of the Terraform files
 	@$(RUN) -m tools.terraform check
 
-bench: $(READY) ## Measure against a plain reading of the same design; writes benchmarks/RESULTS.md
-	@$(RUN) -m benchmarks
-
 tf-test: $(READY) ## Terraform tests on a mocked provider
 	@$(RUN) -m tools.terraform test
+
+bench: $(READY) ## Measure against a plain reading of the same design; writes benchmarks/RESULTS.md
+	@$(RUN) -m benchmarks
 
 ##@ Run it on AWS
 package: $(READY) ## Build dist/whatsapp_processor_deployment_package.zip (PACKAGE_PYTHON=3.13 ARCH=arm64)
