@@ -1,6 +1,10 @@
 """The command line, put together."""
 
+import sys
+from typing import Any
+
 import typer
+from typer.core import TyperGroup
 
 from ops.commands.attention import attention
 from ops.commands.context import replay, validate
@@ -9,12 +13,32 @@ from ops.commands.peek import peek
 from ops.commands.redrive import redrive
 from ops.commands.show import show
 from ops.commands.trace import trace
+from ops.errors import UsageError
 from ops.options import command
+from ops.screen import Screen
 
 PROGRAM = "ops"
 
+
+class _OneLine(TyperGroup):
+    """Says in one line what is wrong with a command line."""
+
+    def main(self, *args: Any, **options: Any) -> Any:
+        try:
+            code = super().main(*args, **options | {"standalone_mode": False})
+        except typer.TyperException as error:
+            if message := error.format_message().rstrip("."):  # empty where help was shown instead
+                context = getattr(error, "ctx", None)
+                advice = f"See `{context.command_path if context else PROGRAM} --help`."
+                as_json = "--json" in (options.get("args") or sys.argv)
+                Screen(as_json=as_json, someone_there=lambda: False).error(UsageError(message, advice))
+            sys.exit(error.exit_code)
+        sys.exit(code)
+
+
 app = typer.Typer(
     name=PROGRAM,
+    cls=_OneLine,
     no_args_is_help=True,
     pretty_exceptions_enable=False,  # its tracebacks show values
     help="Look after a deployment of the WhatsApp channel processor. Reads only, unless a command says otherwise.",

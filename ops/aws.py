@@ -84,7 +84,7 @@ def connect(environ: Mapping[str, str], profile: str | None, region: str | None)
     limits = Config(connect_timeout=5, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 3})
     with asking_for("the session", region or "no region"):
         session = Session(profile_name=profile or None, region_name=region or environ.get("AWS_REGION") or None)
-        if session.region_name is None:
+        if not session.region_name:
             raise no_region()
         endpoint = session.client("sqs", config=limits).meta.endpoint_url
     return Aws(

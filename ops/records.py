@@ -6,9 +6,8 @@ from typing import Any
 
 from core.conversation import Conversation
 from ops.answers import ConversationRecord, Intent, Lease, Reply, Run, Sent
-from ops.errors import OpsError
 from ops.masking import HIDDEN
-from ops.table import Item, read_last_error
+from ops.table import Item, read_last_error, unreadable
 from services.conversation_item import read_conversation
 
 PERSONAL = {"recipient_first_name", "recipient_last_name", "recipient_email", "company_rep", "project_data"}
@@ -45,10 +44,7 @@ def read_record(item: Item, now: datetime, *, unmask: bool, with_text: bool) -> 
     try:
         record = read_conversation(item)
     except (KeyError, ValueError, TypeError) as exc:
-        raise OpsError(
-            f"The record of {item['conversation_id']} can't be read ({type(exc).__name__}: {exc})",
-            "Was it written by another release than this checkout?",
-        ) from exc
+        raise unreadable(item, f"{type(exc).__name__}: {exc}") from exc
     return ConversationRecord(
         conversation_id=record.key.conversation_id,
         recipient=record.key.recipient_tel,

@@ -33,6 +33,7 @@ class Screen:
         self._someone_there = someone_there
         self._out = Console(markup=False, highlight=False, emoji=False)
         self._notes = Console(stderr=True, markup=False, highlight=False, emoji=False)
+        self._on_one_line = not self._notes.is_terminal
 
     def answer(self, answer: A, render: Callable[[A], RenderableType], *, unmask: bool = False) -> None:
         """Print an answer, phone numbers masked wherever they stand unless `unmask`."""
@@ -49,7 +50,7 @@ class Screen:
 
     def error(self, error: OpsError) -> None:
         """Print why a command can't go on."""
-        self._notes.print(make_printable(mask_numbers(f"Error: {error}")), style="red", soft_wrap=True)
+        self._notes.print(make_printable(mask_numbers(f"Error: {error}")), style="red", soft_wrap=self._on_one_line)
         if self.as_json:
             message = error.args[0].rstrip(".")
             self._print_json(
@@ -58,7 +59,7 @@ class Screen:
 
     def note(self, text: str) -> None:
         """Say something beside the answer."""
-        self._notes.print(make_printable(mask_numbers(text)), style="dim", soft_wrap=True)
+        self._notes.print(make_printable(mask_numbers(text)), style="dim", soft_wrap=self._on_one_line)
 
     def confirm(self, question: str, *, yes: bool) -> None:
         """Ask before something is sent or deleted.
@@ -70,7 +71,7 @@ class Screen:
             return
         if not self._someone_there():
             raise NotConfirmedError("There is nobody to ask, so nothing was done", "Pass --yes to go on unasked.")
-        self._notes.print(make_printable(mask_numbers(question)), end=" ", soft_wrap=True)
+        self._notes.print(make_printable(mask_numbers(question)), end=" ", soft_wrap=self._on_one_line)
         try:
             given = self._notes.input("[y/N] ", markup=False)
         except EOFError:

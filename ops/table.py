@@ -4,10 +4,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import Any
 
+from pydantic import ValidationError
+
 from core.conversation import ConversationKey
 from ops.answers import LastError
 from ops.aws import Aws
 from ops.aws_errors import asking_for
+from ops.errors import OpsError
 from ops.names import ATTENTION_INDEX, Names
 from services.conversation_item import deserialize, key_attributes, serialize
 from services.dynamodb_service import NEEDS_ATTENTION
@@ -94,6 +97,21 @@ class ConversationTable:
 
 
 def read_last_error(item: Item) -> LastError | None:
-    """Return the last error of a record or of an entry of the index."""
+    """Return the last error of a record or of an entry of the index.
+
+    Raises:
+        OpsError: It is none that this release knows how to read.
+    """
     error = item.get("last_error")
-    return None if error is None else LastError.model_validate(error)
+    try:
+        return None if error is None else LastError.model_validate(error)
+    except ValidationError as exc:
+        raise unreadable(item, str(exc.errors()[0]["loc"])) from exc
+
+
+def unreadable(item: Item, why: str) -> OpsError:
+    """Return the error about a record that another release wrote."""
+    return OpsError(
+        f"The record of {item['conversation_id']} can't be read ({why})",
+        "Was it written by another release than this checkout?",
+    )

@@ -24,7 +24,7 @@ def check_function(patient: Patient) -> Iterator[Finding]:
         yield fail("function", f"{name} runs {function['Handler']}, not {HANDLER}", "Is it another function?")
     else:
         runtime = f"{function.get('Runtime', 'image')}, {function['MemorySize']} MB, {function['Timeout']} s"
-        yield ok("function", f"{name}, {state.lower()}, {runtime}")
+        yield ok("function", f"{name}, {runtime}")
 
 
 def check_settings(patient: Patient) -> Iterator[Finding]:
@@ -103,8 +103,7 @@ def _judge(mapping: Mapping[str, Any]) -> Finding:
     result = mapping.get("LastProcessingResult", "")
     if result.startswith("PROBLEM"):
         return fail("event source", result, "See the function's role and its log: ops trace")
-    batch = counted(mapping.get("BatchSize", 0), "message")
-    return ok("event source", f"enabled, up to {batch} a batch, reports failures one by one")
+    return ok("event source", f"enabled, batches of {mapping['BatchSize']}, failures reported one by one")
 
 
 def check_log_group(patient: Patient) -> Iterator[Finding]:

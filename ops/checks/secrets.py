@@ -63,7 +63,7 @@ def _check_one(
     except ProcessorError as error:
         yield fail("secret", str(error), STORE)
         return
-    yield ok("secret", f"{name} has the right shape")
+    yield ok("secret", f"{name}, of the right shape")
     if settings is None:
         return
     if isinstance(secret, Secret):

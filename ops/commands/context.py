@@ -16,7 +16,7 @@ from ops.aws_errors import asking_for
 from ops.dead_letters import find_queue
 from ops.errors import ExitCode, OpsError, UsageError
 from ops.options import AsJson, Unmask, Yes
-from ops.render import BAD, GOOD, STRONG, WARN, counted, pairs
+from ops.render import BAD, GOOD, STRONG, WARN, counted, indented, pairs
 from ops.screen import Screen
 from ops.session import Session, World, reporting
 from ops.table import ConversationTable
@@ -158,8 +158,8 @@ def _render_file(verdict: FileVerdict) -> RenderableType:
         head = Text.assemble((verdict.file, STRONG), (": valid", GOOD))
     else:
         head = Text.assemble((verdict.file, STRONG), (f": {counted(len(verdict.faults), 'fault')}", BAD))
-    faults = [Text(f"  {fault}") for fault in verdict.faults]
-    return Group(head, *faults, *(Text(f"  warning: {warning}", WARN) for warning in verdict.warnings))
+    said = [*map(Text, verdict.faults), *(Text(f"warning: {warning}", WARN) for warning in verdict.warnings)]
+    return Group(head, *map(indented, said))
 
 
 def _render_replay(answer: Replay) -> RenderableType:

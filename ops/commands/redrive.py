@@ -129,6 +129,8 @@ def _by_task(
 
 def _render(answer: Redrive) -> RenderableType:
     number = counted(answer.moved, "message")
+    if not (answer.moved or answer.kept or answer.hidden or answer.problem):
+        return Text(f"Nothing to move: {answer.source} is empty.")
     if answer.dry_run:
         head = Text(f"Would move {'about ' if answer.by == 'move_task' else ''}{number} to {answer.destination}.")
     else:

@@ -12,6 +12,7 @@ from ops.answers import ConversationRecord, Conversations, Reply
 from ops.errors import OpsError
 from ops.masking import HIDDEN
 from ops.options import Unmask
+from ops.reasons import NO_ERROR
 from ops.records import read_record
 from ops.render import BAD, DIM, STRONG, WARN, counted, duration, moment, pairs, status
 from ops.session import Session
@@ -34,7 +35,7 @@ def show(
     if not items:
         raise OpsError(
             f"There is no conversation {conversation_id} in {session.names.table}",
-            "Its Context Object may be refused (no keys to record it under), waiting, or in the DLQ: see `trace`.",
+            "Its Context Object may be refused (no keys to record it under), waiting, or in the DLQ: see `ops trace`.",
         )
     now = session.world.now()
     answer = Conversations(conversations=[read_record(item, now, unmask=unmask, with_text=text) for item in items])
@@ -60,6 +61,8 @@ def _render(answer: Conversations) -> RenderableType:
 
 def _blocks(record: ConversationRecord) -> Iterator[RenderableType]:
     yield Text(record.conversation_id, STRONG)
+    yield Text(_meaning(record), WARN if record.needs_attention else "")
+    yield Text()
     error, run, reply = record.last_error, record.run, record.reply
     yield pairs(
         {
@@ -98,8 +101,6 @@ def _blocks(record: ConversationRecord) -> Iterator[RenderableType]:
     if hidden:
         yield Text(f"Hidden without --unmask: {', '.join(hidden)}", DIM)
     yield Text()
-    yield Text(_meaning(record), WARN if record.needs_attention else DIM)
-    yield Text()
 
 
 def _messages(record: ConversationRecord) -> Iterator[tuple[str, str]]:
@@ -129,11 +130,13 @@ def _meaning(record: ConversationRecord) -> str:
         return "Done: the message is out and the record is closed."
     if record.lease is not None and record.lease.held:
         return f"A delivery is at work on it until {moment(record.lease.expires_at)} at the latest."
+    error = record.last_error
+    redrive = f"\n  ops dlq redrive --code {error.code if error else NO_ERROR}"
     if record.intent is not None:
         return (
             "The message may be out: the next delivery looks for it in Twilio's list before it sends."
-            " If there is none left to come: ops dlq redrive."
+            f" If there is none left to come:{redrive}"
         )
-    if record.last_error is not None and record.last_error.permanent:
-        return f"Trying again can't help until the cause is gone. Then: ops dlq redrive --code {record.last_error.code}"
-    return "The next delivery goes on from here. If there is none left to come: ops dlq redrive."
+    if error is not None and error.permanent:
+        return f"Trying again can't help until the cause is gone. Then:{redrive}"
+    return f"The next delivery goes on from here. If there is none left to come:{redrive}"

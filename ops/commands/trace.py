@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Group, RenderableType
+from rich.table import Table
 from rich.text import Text
 
 from ops.answers import LogLine, Trace
@@ -19,6 +20,7 @@ _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 _STYLES = {"WARNING": WARN, "ERROR": BAD, "CRITICAL": f"{STRONG} {BAD}"}
 _NOT_SHOWN = {"conversation_id", "request_id", "recipient", "permanent"}
 _SHOWN_BARE = {"code", "reason", "status", "step"}
+_ID_ENDINGS = ("_id", "_sid", "_sids")
 _ID = re.compile(r'[^"\\\s\x00-\x1f]{1,255}')
 
 
@@ -41,7 +43,7 @@ def trace(
         lines = LogGroup(session.aws, session.names.log_group).trace(wanted, start, tick)
     if not lines:
         raise OpsError(
-            f"Nothing about {wanted} in {session.names.log_group} since {moment(start)} UTC",
+            f"Nothing about {wanted} in {session.names.log_group} since {moment(start)}",
             "Look further back with --since 14d. If nothing was ever delivered, see `ops doctor`.",
         )
     answer = Trace(id=wanted, log_group=session.names.log_group, since=start, lines=lines)
@@ -65,19 +67,26 @@ def _render(answer: Trace) -> RenderableType:
 
 
 def _blocks(lines: list[LogLine]) -> Iterator[RenderableType]:
-    delivery, rows, first, ids = "", grid(2), lines[0].at, set[str]()
+    delivery, rows, first, ids = "", _rows(), lines[0].at, set[str]()
     for line in lines:
         if (of_line := _delivery(line)) and of_line != delivery:
             if delivery:
                 yield rows
                 yield Text()
-                rows = grid(2)
+                rows = _rows()
             delivery = of_line
             yield Text(f"{moment(line.at)}  {delivery}", STRONG)
         said = Text(line.event or "lambda", _STYLES.get(line.level, ""))
-        said.append(f"  {_lambda_text(line.text) if line.text is not None else _details(line.fields, ids)}", "default")
+        said.append(f"  {_lambda_text(line.text) if line.text is not None else _details(line.fields)}", "default")
+        said.append("".join(f"\n{name} {value}" for name, value in _vendor_ids(line.fields, ids)), DIM)
         rows.add_row(Text("+" + duration((line.at - first) / timedelta(milliseconds=1)), DIM), said)
     yield rows
+
+
+def _rows() -> Table:
+    rows = grid(2)
+    rows.columns[0].justify = "right"
+    return rows
 
 
 def _delivery(line: LogLine) -> str:
@@ -87,20 +96,24 @@ def _delivery(line: LogLine) -> str:
     return f"receive {line.receive_count} of message {line.message_id}"
 
 
-def _details(fields: dict[str, Any], ids: set[str]) -> str:
-    """Write what a line says, an id of a vendor only the first time; `ids` are those that were written."""
-    details = []
+def _details(fields: dict[str, Any]) -> str:
+    """Write what a line says besides ids."""
+    return ", ".join(
+        _detail(name, value)
+        for name, value in fields.items()
+        if value is not None and name not in _NOT_SHOWN and not name.endswith(_ID_ENDINGS)
+    )
+
+
+def _vendor_ids(fields: dict[str, Any], written: set[str]) -> Iterator[tuple[str, str]]:
+    """Yield the ids that a line names and no line before it did; `written` are those."""
     for name, value in fields.items():
-        if value is None or name in _NOT_SHOWN:
+        if value is None or name in _NOT_SHOWN or not name.endswith(_ID_ENDINGS):
             continue
-        if name.endswith(("_id", "_sid", "_sids")):
-            new = [item for item in (value if isinstance(value, list) else [value]) if str(item) not in ids]
-            ids.update(map(str, new))
-            if new:
-                details.append(f"{name.removesuffix('s')} {', '.join(map(str, new))}")
-        else:
-            details.append(_detail(name, value))
-    return ", ".join(details)
+        for item in map(str, value if isinstance(value, list) else [value]):
+            if item not in written:
+                written.add(item)
+                yield name.removesuffix("s"), item
 
 
 def _detail(name: str, value: Any) -> str:
