@@ -192,7 +192,7 @@ def _state(group: _Group, deliveries: Sequence[Delivery]) -> tuple[Tone, str]:
         return Tone.ALARM, "sent, not closed"
     if status == Status.SENT:
         reconciled = any(step.event == Event.SEND_RECONCILED for delivery in deliveries for step in delivery.steps)
-        return (Tone.GUARD, "sent once, answer lost") if reconciled else (Tone.DONE, "sent")
+        return (Tone.GUARD, "sent once, reconciled") if reconciled else (Tone.DONE, "sent")
     if group.dead:
         return Tone.TROUBLE, f"in the DLQ: {group.dead[-1].code}"
     if status in FAILED:
