@@ -43,12 +43,11 @@ def parse_context(body: object) -> ContextObject:
     """
     data = _parse_json(body)
     faults = list(_unreadable(data))
-    if faults:
-        raise InvalidContextError(faults)
     try:
         context = ContextObject.model_validate(data)
     except ValidationError as exc:
-        faults = [f"{_path(error['loc'])}: {_reason(error)}" for error in exc.errors(include_url=False)]
+        errors = [error for error in exc.errors(include_url=False) if error["loc"][-1:] != _FREE_FORM_NAME]
+        faults.extend(f"{_path(error['loc'])}: {_reason(error)}" for error in errors)
     faults.extend(_disagreements(data))
     if len(faults) > MAX_FAULTS:
         faults[MAX_FAULTS:] = [f"$: and {len(faults) - MAX_FAULTS} more"]
@@ -166,12 +165,16 @@ def _path(location: tuple[int | str, ...]) -> str:
     return ".".join(map(str, location)) or "$"
 
 
+_FREE_FORM_NAME = ("[key]",)
+"""Where pydantic finds fault with a name in free-form data; its path would show that name."""
+
 _REASONS = {
     "missing": "is missing",
     "model_type": "must be an object",
     "dict_type": "must be an object",
     "list_type": "must be an array",
     "string_type": "must be a text",
+    "string_unicode": "holds half a character (a lone surrogate)",
     "bool_type": "must be true or false",
     "int_type": "must be a whole number",
 }

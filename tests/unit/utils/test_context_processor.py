@@ -139,12 +139,7 @@ def test_without_both_halves_there_is_no_key(overrides: dict[str, Any]) -> None:
             f'{{"a": {"9" * 5000}}}', "$: not JSON that can be read: a number or the nesting is too large", id="huge"
         ),
         pytest.param('{"a": 1, "a": 2}', "$: an object has two members of one name", id="duplicate"),
-        pytest.param('{"a": "\\ud83d"}', "$: a text holds half a character (a lone surrogate)", id="half a pair"),
-        pytest.param('{"\\ud83d": 1}', "$: a text holds half a character (a lone surrogate)", id="half a name"),
         pytest.param("[" * 100_000, "$: not JSON that can be read: a number or the nesting is too large", id="deep"),
-        pytest.param(
-            '{"a":' * MAX_DEPTH + "{}" + "}" * MAX_DEPTH, f"$: nested more than {MAX_DEPTH} levels deep", id="deeper"
-        ),
     ],
 )
 def test_what_can_not_be_read_is_refused(body: object, fault: str) -> None:
@@ -152,6 +147,38 @@ def test_what_can_not_be_read_is_refused(body: object, fault: str) -> None:
 
     assert error.faults == [fault]
     assert error.key is None
+
+
+HALF = "holds half a character (a lone surrogate)"
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "faults"),
+    [
+        pytest.param("unknown", "\ud83d", [f"$: a text {HALF}"], id="half a pair"),
+        pytest.param("\ud83d", 1, [f"$: a text {HALF}"], id="half a name"),
+        pytest.param(f"{FRONT}__project_data", {"\ud83d": 1}, [f"$: a text {HALF}"], id="half a free-form name"),
+        pytest.param(
+            f"{RECIPIENT_DATA}__recipient_first_name",
+            "\ud83d",
+            [f"$: a text {HALF}", f"frontend_payload.recipient_data.recipient_first_name: {HALF}"],
+            id="half a known text",
+        ),
+        pytest.param(
+            "unknown",
+            json.loads('{"a":' * MAX_DEPTH + "{}" + "}" * MAX_DEPTH),
+            [f"$: nested more than {MAX_DEPTH} levels deep"],
+            id="too deep",
+        ),
+    ],
+)
+def test_what_can_not_be_written_down_is_refused_with_all_other_faults_and_the_key(
+    path: str, value: Any, faults: list[str]
+) -> None:
+    error = refused(make_body(**{path: value, f"{REQUEST}__channel_method": "sms"}))
+
+    assert error.faults == [*faults, "frontend_payload.request_data.channel_method: is not whatsapp"]
+    assert error.key == (RECIPIENT, "conv-0001")
 
 
 def test_the_deepest_nesting_that_is_allowed_is_read() -> None:
