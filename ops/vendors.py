@@ -27,6 +27,7 @@ TIMEOUT_SECONDS = 10
 NOBODY = "+15005550006"
 """A number of Twilio's own for tests. Source: Twilio, "Test Credentials"."""
 
+PROVE = "Send a message to prove it."
 ROTATE = "Store a valid one as docs/deploying.md says, step 3"
 NETWORK = "Is it reached from here as from the function? Check the network and the vendor's status page."
 
@@ -54,6 +55,8 @@ class Vendors:
             models = {model.id for model in client.with_options(timeout=TIMEOUT_SECONDS).models.list().data}
         except OpenAIError as exc:
             return _openai_failure(exc)
+        except (AttributeError, TypeError):
+            return warn("OpenAI key", "not proven: the server's list of models can't be read", PROVE)
         if settings.openai_api == "responses" and settings.openai_model not in models:
             return warn(
                 "OpenAI key",
@@ -93,7 +96,7 @@ def _openai_failure(exc: OpenAIError) -> Finding:
     error = classify_openai(exc)
     status = getattr(exc, "status_code", None)
     if status == 404:  # noqa: PLR2004
-        return warn("OpenAI key", "not proven: the server has no list of models", "Send a message to prove it.")
+        return warn("OpenAI key", "not proven: the server has no list of models", PROVE)
     if status == 403:  # noqa: PLR2004
         return warn(
             "OpenAI key",

@@ -79,7 +79,8 @@ class FakeSqs(FakeClient):
 
     Attributes:
         undeletable: Ids of messages that can't be deleted.
-        unsendable: Ids of bodies that the queue refuses: a substring of the body.
+        unsendable: Texts of which the queue refuses each body that has one.
+        attributes: More attributes, by queue.
         consumer: Called with each message that is sent, as the function is.
     """
 
@@ -92,6 +93,7 @@ class FakeSqs(FakeClient):
         self.unsendable: set[str] = set()
         self.consumer: Any = None
         self.tasks: list[dict[str, Any]] = []
+        self.attributes: dict[str, dict[str, str]] = {}
         self._ids = itertools.count(1)
 
     def add(self, queue: str, body: str, **attributes: Any) -> Message:
@@ -116,6 +118,7 @@ class FakeSqs(FakeClient):
             "QueueArn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:{QueueUrl.rpartition('/')[2]}",
             "ApproximateNumberOfMessages": str(visible),
             "ApproximateNumberOfMessagesNotVisible": str(len(messages) - visible),
+            **self.attributes.get(QueueUrl.rpartition("/")[2], {}),
         }
         return {
             "Attributes": attributes,
@@ -240,6 +243,8 @@ class FakeDynamoDB(FakeClient):
     """One table and its index.
 
     Attributes:
+        description: What DescribeTable says besides.
+        time_to_live: What DescribeTimeToLive says.
         unprocessed: How many keys the next batch leaves for another time.
     """
 
@@ -248,6 +253,8 @@ class FakeDynamoDB(FakeClient):
         self.table = table
         self.items: dict[tuple[str, str], dict[str, Any]] = {}
         self.unprocessed = 0
+        self.description: dict[str, Any] = {}
+        self.time_to_live: dict[str, str] = {}
 
     def put(self, item: dict[str, Any]) -> None:
         self.items[item["recipient_tel"], item["conversation_id"]] = item
@@ -314,7 +321,11 @@ class FakeDynamoDB(FakeClient):
 
     def describe_table(self, *, TableName: str) -> dict[str, Any]:
         self._check("describe_table", TableName)
-        return {"Table": {"ItemCount": len(self.items)}}
+        return {"Table": {"ItemCount": len(self.items), **self.description}}
+
+    def describe_time_to_live(self, *, TableName: str) -> dict[str, Any]:
+        self._check("describe_time_to_live", TableName)
+        return {"TimeToLiveDescription": self.time_to_live}
 
     def _check(self, operation: str, table: str) -> None:
         self.called(operation)
@@ -330,6 +341,8 @@ class FakeLogs(FakeClient):
         self.group = group
         self.streams: dict[str, list[dict[str, Any]]] = {}
         self.patterns: list[str] = []
+        self.retention: dict[str, int] = {}
+        self.metric_filters: list[str] = []
 
     def add(self, at: datetime, line: str | dict[str, Any], stream: str = "s-1") -> None:
         text = line if isinstance(line, str) else json.dumps(line)
@@ -346,6 +359,15 @@ class FakeLogs(FakeClient):
             if event["timestamp"] >= startTime and any(phrase in event["message"] for phrase in phrases)
         ]
         return [{"events": []}, *({"events": [event]} for event in events)]
+
+    def describe_log_groups(self, *, logGroupNamePrefix: str) -> dict[str, Any]:
+        self.called("describe_log_groups")
+        groups = [{"logGroupName": name, **self.retention} for name in (f"{self.group}-2", self.group)]
+        return {"logGroups": [group for group in groups if str(group["logGroupName"]).startswith(logGroupNamePrefix)]}
+
+    def describe_metric_filters(self, *, logGroupName: str) -> dict[str, Any]:
+        self._check("describe_metric_filters", logGroupName)
+        return {"metricFilters": [{"filterName": name} for name in self.metric_filters]}
 
     def describe_log_streams(self, *, logGroupName: str) -> list[dict[str, Any]]:
         self._check("describe_log_streams", logGroupName)
@@ -370,8 +392,31 @@ class FakeLogs(FakeClient):
             raise client_error("ResourceNotFoundException", operation)
 
 
+class Canned(FakeClient):
+    """Answers an operation always alike, or with what a function makes of the request."""
+
+    def __init__(self, **answers: Any) -> None:
+        super().__init__()
+        self.answers = answers
+
+    def __getattr__(self, operation: str) -> Any:
+        if operation not in self.__dict__.get("answers", {}):
+            raise AttributeError(operation)
+
+        def ask(**request: Any) -> Any:
+            self.called(operation)
+            answer = self.answers[operation]
+            return answer(**request) if callable(answer) else answer
+
+        return ask
+
+
 class FakeAws(Aws):
-    """An account with the queues, the table and the log group of `dev`."""
+    """An account with the queues, the table and the log group of `dev`.
+
+    Attributes:
+        others: Clients of services that only some commands need.
+    """
 
     def __init__(self, clock: FakeClock, *, endpoint: str | None = None, has_move_task: bool = True) -> None:
         self.fake_sqs = FakeSqs(clock, has_move_task=has_move_task)
