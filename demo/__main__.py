@@ -2,6 +2,7 @@
 
 import sys
 import time
+from functools import partial
 
 try:
     from rich.console import Console
@@ -16,6 +17,8 @@ except ModuleNotFoundError as exc:
     sys.exit(
         f"{exc.name} is not installed for {sys.executable}: run `make demo`, which installs everything into .venv."
     )
+except KeyboardInterrupt:
+    sys.exit(130)  # nothing was started yet
 
 
 def demo(console: Console, interruption: Interruption) -> int:
@@ -24,7 +27,7 @@ def demo(console: Console, interruption: Interruption) -> int:
     steps = Steps(console)
     timeline = Timeline(steps)
     with steps.shown(), running_stack(timeline, interruption) as stack, timeline.step("six Context Objects") as step:
-        outcomes = play(stack.deployment(), stack.stubs, lambda progress: setattr(step, "note", progress))
+        outcomes = play(stack.deployment(), stack.stubs, partial(steps.note, step))
     for part in report(outcomes):
         console.print(part)
     console.print()

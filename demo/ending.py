@@ -14,9 +14,12 @@ from tests.harness.errors import HarnessError
 from tests.stubs import StubError
 from tools.infrastructure.errors import TerraformError
 
-INTERRUPTED = 130
 FAILED = 1
 
+WIDEST = 100
+"""Lines that are longer are hard to read."""
+
+_EXPECTED = (HarnessError, EngineError, TerraformError, StubError, ClientError, BotoCoreError)
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -29,7 +32,11 @@ class Interruption:
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say
+        self._ends = False
         self.asked = False
+        """Somebody wanted it to end."""
+        self.exit_code = 128 + signal.SIGINT
+        """As a shell has it for what ended by a signal."""
 
     @contextmanager
     def caught(self) -> Iterator[None]:
@@ -43,29 +50,31 @@ class Interruption:
 
     def wait_for_end(self) -> None:
         """From here on everything is cleaned up, and nobody may end that."""
-        self.asked = True
+        self._ends = True
 
-    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
+    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
         self._say("Cleaning up, a moment ...")
-        if not self.asked:
-            self.asked = True
+        if not self._ends:
+            self._ends = self.asked = True
+            self.exit_code = 128 + number
             raise KeyboardInterrupt
 
 
 def run(main: Callable[[Console, Interruption], int]) -> int:
     """Run a command of the demo and return its exit code; an error is one message, not a traceback."""
     console = Console(highlight=False)
+    console.width = min(console.width, WIDEST)
     interruption = Interruption(lambda text: console.print(f"\n{text}"))
     with interruption.caught():
         try:
             return main(console, interruption)
         except KeyboardInterrupt:
             console.print("Interrupted; nothing is left running.")
-            return INTERRUPTED
-        except (DemoError, HarnessError, EngineError, TerraformError, StubError, ClientError, BotoCoreError) as exc:
+            return interruption.exit_code
+        except (DemoError, *_EXPECTED, OSError) as exc:
             if interruption.asked:  # what was going on was ended under its feet
                 console.print("Interrupted; nothing is left running.")
-                return INTERRUPTED
+                return interruption.exit_code
             Console(stderr=True, highlight=False).print(f"\n{exc}", style="red", markup=False, soft_wrap=True)
             return FAILED
         finally:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import Lock
+from threading import Event, RLock, Thread
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -15,11 +15,11 @@ from tests.harness.progress import Step
 
 WORDS = {
     "what it needs": "Looking for what is needed",
-    "package": "Building the deployment package, as production gets it",
-    "stubs": "Starting OpenAI and Twilio (stubs)",
-    "MiniStack": "Starting AWS (MiniStack, in a process)",
+    "package": "Building the deployment package",
+    "stubs": "Starting OpenAI and Twilio",
+    "MiniStack": "Starting AWS",
     "terraform init": "Terraform: init",
-    "terraform apply": "Terraform: apply (most of it is the AWS provider waiting for queues to settle)",
+    "terraform apply": "Terraform: apply",
     "left for the next run": "Keeping the stack's state for the next run",
     "as it was left": "Going on with the stack of the last run",
     "starting over": "Starting over",
@@ -27,6 +27,15 @@ WORDS = {
     "cleaning up": "Cleaning up",
 }
 """Step of the harness to what it means; a step may have a name behind a comma."""
+
+HINTS = {
+    "package": "the zip that production gets",
+    "stubs": "stubs, as HTTP servers",
+    "MiniStack": "an emulator in a process of its own",
+    "terraform init": "the AWS provider is large, so the first time takes longest",
+    "terraform apply": "about a minute: the provider waits until queues have settled",
+}
+"""What to know about a step while it lasts."""
 
 MEANWHILE = (
     ("The promise", "However often SQS redelivers, wherever the process dies: the recipient gets the message once."),
@@ -38,61 +47,98 @@ MEANWHILE = (
 )
 
 MEANWHILE_SECONDS = 8
+REMIND_SECONDS = 15
 
 
 class Steps:
-    """Shows steps as they begin and end; called from several threads, one at a time."""
+    """Shows steps as they begin and end; called from several threads, one at a time.
 
-    def __init__(self, console: Console) -> None:
+    The lock may be taken twice: a signal interrupts the thread that holds it, and then says something.
+    """
+
+    def __init__(self, console: Console, remind_seconds: float = REMIND_SECONDS) -> None:
+        """Take where to show them.
+
+        Args:
+            console: What it is decides how they are shown.
+            remind_seconds: Without a terminal, a step that lasts says so in this rhythm.
+        """
         self._console = console
-        self._steps: list[Step] = []
-        self._live: Live | None = None
-        self._lock = Lock()
+        self._remind_seconds = remind_seconds
+        self._begun: list[tuple[Step, float]] = []
+        self._waits = True
+        self._lock = RLock()
 
     @contextmanager
     def shown(self) -> Iterator["Steps"]:
         """Show what is going on during the block."""
-        if not self._console.is_terminal:
-            yield self
+        if self._console.is_terminal:
+            with Live(get_renderable=self._render, console=self._console, refresh_per_second=8):
+                try:
+                    yield self
+                finally:
+                    self._waits = False
             return
-        with Live(get_renderable=self._render, console=self._console, refresh_per_second=8) as self._live:
-            try:
-                yield self
-            finally:
-                with self._lock:
-                    self._meanwhile_is_over()
+        ended = Event()
+        reminder = Thread(target=self._remind_until, args=(ended,), name="reminder", daemon=True)
+        reminder.start()
+        try:
+            yield self
+        finally:
+            ended.set()
+            reminder.join()
 
     def __call__(self, step: Step) -> None:
         with self._lock:
-            if step not in self._steps:
-                self._steps.append(step)
-        if not self._console.is_terminal:
-            self._console.print(line_of(step), soft_wrap=True, markup=False)
+            if all(step is not begun for begun, _ in self._begun):
+                self._begun.append((step, self._console.get_time()))
+            if not self._console.is_terminal:
+                self._tell(line_of(step))
 
-    def _meanwhile_is_over(self) -> None:
-        self._live = None
+    def note(self, step: Step, note: str) -> None:
+        """Say how far a step is."""
+        with self._lock:
+            if note == step.note:
+                return
+            step.note = note
+            if not self._console.is_terminal:
+                self._tell(f"          {note}")
+
+    def _tell(self, line: str) -> None:
+        self._console.print(line, soft_wrap=True, markup=False)
+
+    def _remind_until(self, ended: Event) -> None:
+        while not ended.wait(self._remind_seconds):
+            with self._lock:
+                now = self._console.get_time()
+                for step, since in self._begun:
+                    if step.seconds is None and now - since >= self._remind_seconds:
+                        self._tell(f"          {words_for(step)}: {now - since:.0f} s so far")
 
     def _render(self) -> RenderableType:
         with self._lock:
-            steps, live = list(self._steps), self._live
+            begun = list(self._begun)
+        now = self._console.get_time()
         table = Table.grid(padding=(0, 1))
-        table.add_column(width=2)
+        table.add_column(width=1, no_wrap=True)
         table.add_column()
         table.add_column(justify="right", no_wrap=True)
-        for step in steps:
-            table.add_row(*_row(step))
-        if live is None or all(step.seconds is not None for step in steps):
+        for step, since in begun:
+            table.add_row(*_row(step, now - since))
+        if not self._waits or all(step.seconds is not None for step, _ in begun):
             return table
-        return Group(table, Padding(meanwhile(self._console.get_time()), (1, 0, 0, 3)))
+        return Group(table, Padding(meanwhile(now), (1, 0, 0, 2)))
 
 
-def _row(step: Step) -> tuple[RenderableType, RenderableType, str]:
+_SPINNER = Spinner("dots", style="cyan")
+
+
+def _row(step: Step, so_far: float) -> tuple[RenderableType, RenderableType, Text]:
+    remark = step.note or (HINTS.get(_name_of(step), "") if step.seconds is None else "")
+    what = Text.assemble(words_for(step), (f"  {remark}" if remark else "", "dim"))
     if step.seconds is None:
-        return Spinner("dots"), Text(words_for(step)), ""
-    what = Text(words_for(step))
-    if step.note:
-        what.append(f"  {step.note}", style="dim")
-    return Text("✓", style="green"), what, f"{step.seconds:.1f} s"
+        return _SPINNER, what, Text(f"{so_far:.0f} s", "dim")
+    return Text("✗", "red") if step.failed else Text("✓", "green"), what, Text(f"{step.seconds:.1f} s")
 
 
 def meanwhile(now_seconds: float) -> Text:
@@ -102,13 +148,18 @@ def meanwhile(now_seconds: float) -> Text:
 
 
 def words_for(step: Step) -> str:
-    name = step.what.partition(",")[0]
-    return WORDS.get(name, step.what)
+    return WORDS.get(_name_of(step), step.what)
+
+
+def _name_of(step: Step) -> str:
+    return step.what.partition(",")[0]
 
 
 def line_of(step: Step) -> str:
     """Return a plain line for the beginning or the end of a step."""
     if step.seconds is None:
-        return f"[{step.started:5.1f} s] {words_for(step)} ..."
+        hint = HINTS.get(_name_of(step))
+        return f"[{step.started:5.1f} s] {words_for(step)} ..." + (f" ({hint})" if hint else "")
     note = f" ({step.note})" if step.note else ""
-    return f"[{step.started + step.seconds:5.1f} s] {words_for(step)}: {step.seconds:.1f} s{note}"
+    ended = "ended after " if step.failed else ""
+    return f"[{step.started + step.seconds:5.1f} s] {words_for(step)}: {ended}{step.seconds:.1f} s{note}"

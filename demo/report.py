@@ -1,5 +1,6 @@
 """Report: what came out of the scenes, as it is printed."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -15,7 +16,7 @@ from rich.text import Text
 from core.conversation import Status
 from core.events import Event
 from demo.observation import Dead, Observation, number_of
-from demo.scenes import PEOPLE, TITLES, Outcomes, Promise, is_suppressed
+from demo.scenes import PEOPLE, TEMPLATE, TITLES, Outcomes, Promise, is_suppressed
 from demo.story import Story, Tone, seconds
 from ops.masking import mask_numbers, printable
 from tests.harness.deployment import Record
@@ -35,6 +36,9 @@ def report(outcomes: Outcomes) -> Iterator[RenderableType]:
     if lost is not None:
         yield from _part("How Cleo got one message, though Twilio's answer was lost", steps_of(lost))
     yield from _part("The records in DynamoDB, numbers masked", records(seen.records))
+    first = seen.record(TEMPLATE)
+    if first is not None:
+        yield from _part("Ana's record, without what came with the Context Object", whole(first))
     yield from _part("What is in the DLQ, and why", dead_letters(seen.dead))
     yield from _part("What this shows", promises(outcomes.promises()))
 
@@ -50,11 +54,10 @@ def fates(seen: Observation) -> RenderableType:
     table = Table.grid(padding=(0, 2))
     for name, title in TITLES.items():
         table.add_row(Text(title), fate_of(name, seen))
-    table.add_row(Text("Ana once more: the same Context Object"), _suppressed(seen))
+    table.add_row(Text("Ana again: the same Context Object"), _suppressed(seen))
     unread = [dead for dead in seen.dead if dead.conversation_id is None]
-    table.add_row(
-        Text("not JSON"), Text(f"in the DLQ: {unread[0].code}", "red") if unread else Text("lost", "bold red")
-    )
+    fate = Text(f"in the DLQ: {unread[0].code}", "red") if unread else Text("lost", "bold red")
+    table.add_row(Text("Something that is not JSON"), fate)
     return table
 
 
@@ -77,9 +80,10 @@ def _suppressed(seen: Observation) -> Text:
 
 
 def chats(messages: Sequence[Mapping[str, Any]]) -> RenderableType:
-    """Return the messages as their recipients see them."""
+    """Return the messages as their recipients see them, the known ones in the order of their names."""
     shown: list[RenderableType] = []
-    for recipient in dict.fromkeys(number_of(message["to"]) for message in messages):
+    recipients = dict.fromkeys(number_of(message["to"]) for message in messages)
+    for recipient in sorted(recipients, key=lambda recipient: PEOPLE.get(recipient, "~")):
         shown.append(Text.assemble((PEOPLE.get(recipient, "Somebody"), "bold"), (f"  {mask_phone(recipient)}", "dim")))
         shown += [bubble(message) for message in messages if number_of(message["to"]) == recipient]
     return Group(*shown)
@@ -111,36 +115,71 @@ def steps_of(story: Story) -> RenderableType:
             table.add_row("", "", Text(f"delivery {number}", "bold"))
         for step in delivery.steps:
             after = f"+{(step.at - delivery.started_at).total_seconds():.2f} s"
-            words = Text.assemble((step.title, STYLES[step.tone]), (f"  {printable(step.detail)}", "dim"))
+            words = Text.assemble((step.title, STYLES[step.tone]), (f"  {shortened(printable(step.detail))}", "dim"))
             table.add_row(after, Text(MARKS[step.tone], STYLES[step.tone]), words)
     return table
 
 
 def records(items: Sequence[Record]) -> RenderableType:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
-    for name in ("conversation", "recipient", "status", "attempts", "Twilio's message"):
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    for name in ("conversation", "recipient", "status", "attempts", "message SID"):
         table.add_column(name, overflow="fold")
-    for item in sorted(items, key=lambda item: str(item["created_at"])):
+    for item in sorted(items, key=lambda item: str(item["conversation_id"])):
         failed = item["conversation_status"] != Status.SENT
         table.add_row(
             Text(item["conversation_id"]),
             Text(mask_phone(item["recipient_tel"])),
             Text(item["conversation_status"], "red" if failed else "green"),
             Text(str(item.get("attempts", "-"))),
-            Text(", ".join(_short(message["message_id"]) for message in item.get("messages", [])) or "-"),
+            Text(", ".join(shortened(message["message_id"]) for message in item.get("messages", [])) or "-"),
         )
     return table
 
 
-def _short(sid: str) -> str:
-    return f"{sid[:10]}…"
+OF_THE_CONVERSATION = (
+    "recipient_tel",
+    "conversation_id",
+    "conversation_status",
+    "attempts",
+    "task_complete",
+    "processing_time_ms",
+    "openai_thread_id",
+    "openai_response_id",
+)
+"""What the function adds to a Context Object of a conversation that goes well, beside the messages."""
+
+
+def whole(item: Record) -> RenderableType:
+    """Return what a record says about its conversation."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+
+    def add(name: str, value: object) -> None:
+        table.add_row(name, Text(shortened(printable(mask_numbers(str(value))))))
+
+    for name in OF_THE_CONVERSATION:
+        if name in item:
+            add(name, item[name])
+    for index, message in enumerate(item.get("messages", [])):
+        for name, value in message.items():
+            add(f"messages[{index}].{name}", value)
+    return table
+
+
+_LONG_ID = re.compile(r"\b((?:resp_|conv_|run_|thread_|SM|MM)[0-9A-Za-z]{8})[0-9A-Za-z]+")
+
+
+def shortened(text: str) -> str:
+    """Return a text with the vendors' ids short enough to be read."""
+    return _LONG_ID.sub(r"\1…", text)
 
 
 def dead_letters(dead: Sequence[Dead]) -> RenderableType:
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True)
     table.add_column()
-    for letter in dead:
+    for letter in sorted(dead, key=lambda letter: letter.conversation_id or "~"):
         what = letter.conversation_id or f"message {letter.message_id[:8]}"
         reason = Text.assemble((letter.code, "red"), f"  {printable(mask_numbers(letter.reason))}")
         table.add_row(Text(what, "bold"), reason)

@@ -16,15 +16,17 @@ class Step:
         note: What is worth knowing about it, such as that it was up to date.
         started: Seconds since the start of the timeline.
         seconds: How long it took; None while it lasts.
+        failed: It ended by an error, or because nobody wanted it any more.
     """
 
     what: str
     started: float
     note: str = ""
     seconds: float | None = None
+    failed: bool = False
 
     def __str__(self) -> str:
-        took = "..." if self.seconds is None else f"{self.seconds:.1f} s"
+        took = "..." if self.seconds is None else f"{'ended after ' if self.failed else ''}{self.seconds:.1f} s"
         return f"{self.what}: {took}" + (f" ({self.note})" if self.note else "")
 
 
@@ -54,6 +56,9 @@ class Timeline:
             self.progress(step)
         try:
             yield step
+        except BaseException:
+            step.failed = True
+            raise
         finally:
             step.seconds = time.monotonic() - self._origin - step.started
             with self._lock:

@@ -44,8 +44,7 @@ class Startup:
         """Start everything and return Terraform's outputs, by environment."""
         left = self._what_is_left()
         with self._timeline.step("what it needs"):
-            check_version()
-            self._engine.prepare()
+            self._together(check_version, self._engine.prepare)
         self._together(
             self._build_package,
             lambda: self._start_stubs(left.stub_port if left else 0),

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Self
 
-from tests.stubs.client import StubClient
+from tests.stubs.client import StubClient, StubError
 from tests.stubs.server import StubUrls
 
 _ROOT = Path(__file__).parents[2]
@@ -28,7 +28,7 @@ class StubProcess:
         """Return when the stubs answer.
 
         Raises:
-            RuntimeError: They did not start; their own words are on stderr.
+            StubError: They did not start; their own words are on stderr.
         """
         # Its own process group: Ctrl-C reaches the one who started it, who then stops the stubs in due order.
         process = subprocess.Popen(
@@ -44,7 +44,7 @@ class StubProcess:
         line = _first_line(process)
         if not line:
             self.stop()
-            raise RuntimeError(f"the stubs did not start (exit code {process.returncode}): {' '.join(self._command)}")
+            raise StubError(f"the stubs did not start (exit code {process.returncode}): {' '.join(self._command)}")
         ready = json.loads(line)
         self.port: int = ready["port"]
         self.urls = StubUrls(ready["openai"], ready["twilio"], ready["control"])
