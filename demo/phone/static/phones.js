@@ -2,6 +2,7 @@
 
 import { byId, h, plural, setText, sync, timeOf } from "./dom.js";
 
+const log = byId("log");
 const chat = byId("chat");
 
 let phones = [];
@@ -59,10 +60,10 @@ function showPhone(phone) {
   setText(byId("owner"), phone ? `on ${phone.name}'s phone, ${phone.number}` : "");
   const messages = phone?.messages ?? [];
   byId("no-message").hidden = messages.length > 0;
-  const atEnd = chat.scrollHeight - chat.scrollTop - chat.clientHeight < 40;
+  const atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 40;
   const before = chat.childElementCount;
   sync(chat, messages, ({ sid }) => sid, makeBubble);
-  if (atEnd || chat.dataset.phone !== chosen || before !== chat.childElementCount) chat.scrollTop = chat.scrollHeight;
+  if (atEnd || chat.dataset.phone !== chosen || before !== chat.childElementCount) log.scrollTop = log.scrollHeight;
   chat.dataset.phone = chosen ?? "";
 }
 

@@ -1,0 +1,84 @@
+"""The local phone as a process: what it listens on, whom it refuses, how it ends."""
+
+import http.client
+import subprocess
+import sys
+from urllib.parse import urlsplit
+
+import psutil
+import pytest
+
+from tests.phone_process import ROOT, PhoneProcess
+
+pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("phone")]
+
+
+def test_everything_listens_on_this_machine_alone(phone: PhoneProcess) -> None:
+    process = psutil.Process(phone.pid)
+
+    addresses = [
+        connection.laddr.ip
+        for one in [process, *process.children(recursive=True)]
+        for connection in one.net_connections("inet")
+        if connection.status == psutil.CONN_LISTEN
+    ]
+
+    assert addresses
+    assert set(addresses) == {"127.0.0.1"}
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        pytest.param({"Host": "phone.example.com"}, 421, id="another host"),
+        pytest.param({"Origin": "https://example.com"}, 403, id="another origin"),
+        pytest.param({"Sec-Fetch-Site": "cross-site"}, 403, id="another site"),
+        pytest.param({}, 200, id="nobody else"),
+    ],
+)
+@pytest.mark.parametrize("path", ["/api/state", "/api/events"])
+def test_others_are_refused(phone: PhoneProcess, path: str, headers: dict[str, str], status: int) -> None:
+    connection = http.client.HTTPConnection(urlsplit(phone.url).netloc, timeout=30)
+    connection.request("GET", path, headers=headers)
+
+    answer = connection.getresponse()
+    policy = answer.headers["Content-Security-Policy"]
+    answer.close()
+    connection.close()
+
+    assert answer.status == status
+    assert "script-src 'self'" in policy
+    assert "unsafe" not in policy
+
+
+def test_taken_port_is_said_at_once(phone: PhoneProcess) -> None:
+    port = str(urlsplit(phone.url).port)
+
+    second = subprocess.run(
+        [sys.executable, "-m", "demo.phone", "--port", port],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert second.returncode == 1
+    assert f"Port {port}" in second.stderr
+    assert "--port" in second.stderr
+    assert "Traceback" not in second.stderr
+    assert "MiniStack" not in second.stdout
+
+
+def test_ctrl_c_ends_everything(request: pytest.FixtureRequest) -> None:
+    """Last of all where tests run in their order; a phone of its own everywhere."""
+    request.getfixturevalue("phone")
+    with PhoneProcess() as own:
+        children = psutil.Process(own.pid).children(recursive=True)
+
+        code = own.end()
+
+    assert code == 0
+    assert own.said.rstrip().endswith("Ended; nothing is left running.")
+    assert children
+    assert [child for child in children if child.is_running()] == []
