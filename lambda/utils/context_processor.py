@@ -46,8 +46,7 @@ def parse_context(body: object) -> ContextObject:
     try:
         context = ContextObject.model_validate(data)
     except ValidationError as exc:
-        errors = [error for error in exc.errors(include_url=False) if error["loc"][-1:] != _FREE_FORM_NAME]
-        faults.extend(f"{_path(error['loc'])}: {_reason(error)}" for error in errors)
+        faults.extend(f"{_path(error['loc'])}: {_reason(error)}" for error in exc.errors(include_url=False))
     faults.extend(_disagreements(data))
     if len(faults) > MAX_FAULTS:
         faults[MAX_FAULTS:] = [f"$: and {len(faults) - MAX_FAULTS} more"]
@@ -164,9 +163,6 @@ def _at(data: object, *path: str) -> object:
 def _path(location: tuple[int | str, ...]) -> str:
     return ".".join(map(str, location)) or "$"
 
-
-_FREE_FORM_NAME = ("[key]",)
-"""Where pydantic finds fault with a name in free-form data; its path would show that name."""
 
 _REASONS = {
     "missing": "is missing",
