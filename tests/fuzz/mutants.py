@@ -1,0 +1,153 @@
+"""Mutants: the code under test, deliberately broken; fuzzing that can't find the break is no test."""
+
+import json
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
+from unittest.mock import patch
+
+import core.batch
+import index
+import utils.context_processor
+import utils.logging_config
+from core.batch import BatchProcessor
+from core.pipeline import MessagePipeline
+from utils.context_model import ContextObject
+from utils.context_processor import InvalidContextError, parse_context
+from utils.logging_config import EventLog
+
+Mutation = Callable[[], AbstractContextManager[Any]]
+
+
+def every_record_is_taken_for_one() -> Any:
+    return patch.object(index, "is_record", lambda _: True)
+
+
+def records_without_a_name_are_dropped() -> Any:
+    process = index.process
+    return patch.object(index, "process", lambda *args: [name for name in process(*args) if name])
+
+
+def numbers_of_sqs_are_trusted() -> Any:
+    return patch.object(core.batch, "_integer", lambda text: int(text or 0))
+
+
+def attributes_are_trusted() -> Any:
+    def trusting(self: BatchProcessor, record: Any, hidden_until: float) -> Any:
+        record["attributes"]["ApproximateReceiveCount"]
+        return make(self, record, hidden_until)
+
+    make = BatchProcessor._delivery
+    return patch.object(BatchProcessor, "_delivery", trusting)
+
+
+def consent_is_taken_for_granted() -> Any:
+    def careless(body: object) -> ContextObject:
+        try:
+            data = json.loads(body)  # type: ignore[arg-type]
+            data["frontend_payload"]["recipient_data"]["comms_consent"] = True
+            return parse_context(json.dumps(data))
+        except (TypeError, ValueError, KeyError, RecursionError):
+            return parse_context(body)
+
+    return patch.object(core.batch, "parse_context", careless)
+
+
+def only_the_first_fault_is_reported() -> Any:
+    make = InvalidContextError.__init__
+    return patch.object(
+        InvalidContextError, "__init__", lambda self, faults, key=None: make(self, list(faults)[:1], key)
+    )
+
+
+def faults_show_values() -> Any:
+    reason = utils.context_processor._reason
+    return patch.object(
+        utils.context_processor, "_reason", lambda error: f"{reason(error)}, not {str(error['input'])[:40]}"
+    )
+
+
+def faults_show_names_of_the_input() -> Any:
+    def showing(data: Any) -> Any:
+        yield from (f"{name}: is unknown" for name in data if name not in ContextObject.model_fields)
+
+    return patch.object(utils.context_processor, "_disagreements", showing)
+
+
+def faults_are_listed_without_end() -> Any:
+    return patch.object(utils.context_processor, "MAX_FAULTS", 10**9)
+
+
+def any_size_is_stored() -> Any:
+    return patch.object(utils.context_processor, "MAX_RECORD_BYTES", 10**9)
+
+
+def halves_of_characters_are_not_looked_for() -> Any:
+    return patch.object(utils.context_processor, "_encodable", lambda _: True)
+
+
+def members_of_one_name_are_accepted() -> Any:
+    return patch.object(utils.context_processor, "_unique_names", dict)
+
+
+def nan_is_a_number() -> Any:
+    return patch.object(utils.context_processor, "_no_constant", float)
+
+
+def keys_are_not_validated() -> Any:
+    def careless(data: Any) -> tuple[Any, Any]:
+        at = utils.context_processor._at
+        return (
+            at(data, "frontend_payload", "recipient_data", "recipient_tel"),
+            at(data, "conversation_data", "conversation_id"),
+        )
+
+    return patch.object(utils.context_processor, "_readable_key", careless)
+
+
+def refused_messages_are_acknowledged() -> Any:
+    refuse = MessagePipeline._refuse
+
+    def acknowledge(self: MessagePipeline, *args: Any) -> None:
+        refuse(self, *args)
+
+    return patch.object(MessagePipeline, "_refuse", acknowledge)
+
+
+def failures_are_not_logged() -> Any:
+    return patch.object(EventLog, "error", lambda *_, **__: None)
+
+
+def numbers_are_not_masked() -> Any:
+    return patch.object(utils.logging_config, "mask_phone", str)
+
+
+def visibility_is_left_as_it_is() -> Any:
+    return patch.object(BatchProcessor, "_set_visibility", lambda *_: None)
+
+
+def valid_messages_are_refused() -> Any:
+    return patch.object(utils.context_processor, "MAX_DEPTH", 4)
+
+
+MUTANTS: list[Mutation] = [
+    every_record_is_taken_for_one,
+    records_without_a_name_are_dropped,
+    numbers_of_sqs_are_trusted,
+    attributes_are_trusted,
+    consent_is_taken_for_granted,
+    only_the_first_fault_is_reported,
+    faults_show_values,
+    faults_show_names_of_the_input,
+    faults_are_listed_without_end,
+    any_size_is_stored,
+    halves_of_characters_are_not_looked_for,
+    members_of_one_name_are_accepted,
+    nan_is_a_number,
+    keys_are_not_validated,
+    refused_messages_are_acknowledged,
+    failures_are_not_logged,
+    numbers_are_not_masked,
+    visibility_is_left_as_it_is,
+    valid_messages_are_refused,
+]

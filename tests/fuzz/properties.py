@@ -1,0 +1,253 @@
+"""Properties: what must hold of every answer of the function, whatever the event was."""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import index
+from core.conversation import ConversationKey, Status
+from tests.captured_output import captured_output
+from tests.context_cases import SECRET_VALUE
+from tests.context_schema import VALIDATOR
+from tests.fakes.store import Record
+from tests.fuzz.bodies import Body
+from tests.fuzz.events import Case
+from tests.in_memory import SETTINGS, InMemoryFunction
+from utils.logging_config import EventLog
+
+MAX_LINE = 16 * 1024
+"""Longest line of the log, in characters: what is said of the worst message is read by people."""
+
+MAX_ITEM = 400 * 1024
+MAX_HIDDEN_SECONDS = 12 * 60 * 60
+
+FAULT = re.compile(r"[a-z_$][a-z_$.0-9]*: [ -~]{1,200}")
+"""A fault as it is reported: where, and what it should be."""
+
+BEYOND_SCHEMA = re.compile(r"half a character|\$: |: differs from |ISO 8601| exceeds ")
+"""Faults that no JSON Schema can name, or that are older than any schema: of the writing itself."""
+
+SCHEMA_LIMIT = 20_000
+"""Longest text that is held against the schema, for speed."""
+
+
+class Context:
+    """Lambda's, with five minutes left."""
+
+    aws_request_id = "request-1"
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 300_000
+
+
+class Observed:
+    """One run of the function: what it answered, what it printed, what it left behind."""
+
+    def __init__(self, case: Case) -> None:
+        self.case = case
+        with captured_output() as output:
+            self.function = InMemoryFunction(telemetry=EventLog("DEBUG", "1.0.0", SETTINGS.metrics_namespace))
+            self.answer = index.handle(self.function.runtime(), case.event, Context())
+            self.printed = output.text
+        self.lines: list[dict[str, Any]] = [json.loads(line) for line in self.printed.splitlines() if line]
+        self.again: list[str] = [entry["itemIdentifier"] for entry in self.answer["batchItemFailures"]]
+        records = case.event.get("Records") if isinstance(case.event, dict) else None
+        self.records: list[Any] = records if isinstance(records, list) else []
+        self.named = [record for record in self.records if _is_named(record)]
+        self.ids = Counter(record["messageId"] for record in self.named)
+
+    def failure_of(self, message_id: str) -> list[dict[str, Any]]:
+        """Return the lines that say why a message failed."""
+        return [
+            line
+            for line in self.lines
+            if line.get("event") == "message_failed" and line.get("message_id") == message_id
+        ]
+
+    def stored(self, body: object) -> Record | None:
+        """Return the record of a message's conversation."""
+        try:
+            data = json.loads(body) if isinstance(body, str) else None
+            key = ConversationKey(
+                data["frontend_payload"]["recipient_data"]["recipient_tel"],
+                data["conversation_data"]["conversation_id"],
+            )
+            return self.function.store.records.get(key)  # type: ignore[no-any-return]
+        except (ValueError, TypeError, KeyError, RecursionError):
+            return None
+
+
+@dataclass
+class Verdict:
+    """What became of a case: records by their fate, and what must not be."""
+
+    fates: Counter[str] = field(default_factory=Counter)
+    violations: list[str] = field(default_factory=list)
+
+
+def judge(case: Case) -> Verdict:
+    """Run the function on a case."""
+    try:
+        observed = Observed(case)
+    except Exception as exc:  # noqa: BLE001 - that is what is looked for
+        return Verdict(violations=[f"the handler raised {type(exc).__name__}: {exc!s:.200}"])
+    again = len(observed.again)
+    fates = Counter({"done": len(observed.named) - again + observed.again.count(""), "given back": again})
+    return Verdict(fates, list(_violations(observed)))
+
+
+def _violations(observed: Observed) -> Iterator[str]:
+    yield from _shape(observed)
+    yield from _fates(observed)
+    yield from _visibility(observed)
+    yield from _sent(observed)
+    yield from _log(observed)
+    for message_id, body in observed.case.made.items():
+        if observed.ids[message_id] == 1:
+            yield from _as_its_maker_knows(observed, message_id, body)
+            yield from _as_the_schema_says(observed, message_id, body)
+
+
+def _is_named(record: object) -> bool:
+    message_id = record.get("messageId") if isinstance(record, dict) else None
+    return isinstance(message_id, str) and message_id.isascii() and message_id != ""
+
+
+def _shape(observed: Observed) -> Iterator[str]:
+    """Lambda can read the answer."""
+    if set(observed.answer) != {"batchItemFailures"} or not all(isinstance(name, str) for name in observed.again):
+        yield "the answer is no batch response"
+    json.dumps(observed.answer, ensure_ascii=False).encode()
+
+
+def _fates(observed: Observed) -> Iterator[str]:
+    """Every record is done, its conversation closed, or comes again, and the log says why."""
+    failed = Counter(observed.again)
+    if (failed.pop("", 0) > 0) != (len(observed.named) < len(observed.records)):
+        yield "a record without a name, and the batch is deleted; or none, and it is not"
+    if unknown := set(failed) - set(observed.ids):
+        yield f"failures of unknown messages: {unknown}"
+    if any(failed[message_id] > count for message_id, count in observed.ids.items()):
+        yield "a message failed more often than it came"
+    for record in observed.named:
+        message_id = record["messageId"]
+        lines = observed.failure_of(message_id)
+        if len(lines) != failed[message_id]:
+            yield f"{message_id}: {failed[message_id]} failures, and {len(lines)} lines that say why"
+        for line in lines:
+            yield from _explained(message_id, line)
+        if not failed[message_id]:
+            stored = observed.stored(record.get("body"))
+            if stored is None or stored.conversation.status is not Status.SENT:
+                yield f"{message_id}: it is done, but its conversation is not"
+
+
+def _visibility(observed: Observed) -> Iterator[str]:
+    """It is said when a message that failed comes again."""
+    hidden = dict(observed.function.queue.hidden)
+    if any(type(seconds) is not int or not 0 <= seconds <= MAX_HIDDEN_SECONDS for seconds in hidden.values()):
+        yield "a visibility that SQS does not take"
+    for record in observed.named:
+        handle = record.get("receiptHandle")
+        if record["messageId"] in observed.again and isinstance(handle, str) and handle and handle not in hidden:
+            yield f"{record['messageId']}: left to the visibility it had"
+
+
+def _explained(message_id: str, line: dict[str, Any]) -> Iterator[str]:
+    faults = line.get("faults")
+    if line.get("code") in {None, "unforeseen"}:
+        yield f"{message_id}: nobody foresaw its failure: {line.get('reason') or line.get('exception_type')}"
+    elif line["code"] != "invalid_context":
+        if not line.get("reason"):
+            yield f"{message_id}: no reason is given"
+    elif not faults:
+        yield f"{message_id}: no fault is named"
+    else:
+        for fault in faults:
+            if not FAULT.fullmatch(fault) or "cannot be validated" in fault:
+                yield f"{message_id}: a fault that nobody foresaw: {fault:.200}"
+
+
+def _sent(observed: Observed) -> Iterator[str]:
+    """Nothing is sent without consent, nothing twice, and every record can be stored."""
+    agreed = 0
+    for record in observed.named:
+        stored = observed.stored(record.get("body"))
+        if stored is not None and stored.conversation.status is Status.SENT:
+            data = json.loads(record["body"])
+            if data["frontend_payload"]["recipient_data"]["comms_consent"] is not True:
+                yield f"{record['messageId']}: sent without consent"
+            agreed += 1
+    closed = [r for r in observed.function.store.records.values() if r.conversation.status is Status.SENT]
+    if len(observed.function.whatsapp.delivered) != len(closed) or len(closed) > agreed:
+        yield f"{len(observed.function.whatsapp.delivered)} messages for {len(closed)} closed conversations"
+    for stored in observed.function.store.records.values():
+        try:
+            size = sum(len(name) + len(value.encode()) for name, value in stored.attributes.items())
+        except UnicodeEncodeError:
+            yield "a record that can't be written"
+            continue
+        failure = stored.conversation.last_error
+        if size + len(failure.message if failure else "") > MAX_ITEM:
+            yield f"a record of {size} bytes"
+
+
+def _log(observed: Observed) -> Iterator[str]:
+    """No value of the input is in the log, and no line is without an end."""
+    decoded = observed.printed.encode().decode("unicode_escape") if "\\" in observed.printed else observed.printed
+    mark, numbers = observed.case.mark, {n for body in observed.case.made.values() for n in body.numbers}
+    for forbidden in [mark.text, mark.name, str(mark.number), SECRET_VALUE, *numbers]:
+        for text in {observed.printed, decoded}:
+            at = text.find(forbidden)
+            if at >= 0:
+                yield f"a value of the input is in the log: ...{text[max(at - 120, 0) : at + 40]!r}"
+    for stored in observed.function.store.records.values():
+        failure = stored.conversation.last_error
+        if failure is not None and mark.text in failure.message:
+            yield f"a value of the input is in the record's error: {failure.message:.200}"
+    if longest := [line for line in observed.printed.splitlines() if len(line) > MAX_LINE]:
+        yield f"a line of {len(longest[0])} characters in the log"
+    if any(line.get("service") != "whatsapp-channel-processor" for line in observed.lines):
+        yield "a line that is not the function's"
+
+
+def _as_its_maker_knows(observed: Observed, message_id: str, body: Body) -> Iterator[str]:
+    """A valid message is done, another one refused; and all that is wrong with it is said at once."""
+    if body.accepted is None:
+        return
+    failed = message_id in observed.again
+    if failed == body.accepted:
+        why = [(line.get("code"), line.get("reason"), line.get("faults")) for line in observed.failure_of(message_id)]
+        yield f"{message_id}: {'a valid message failed' if failed else 'an invalid message was taken'}: {why!s:.300}"
+        return
+    if body.faults is None:
+        return
+    expected = set(body.faults)
+    reported = {tuple(fault.split(": ", 1)) for line in observed.failure_of(message_id) for fault in line["faults"]}
+    unexplained = {fault for fault in reported if not any(_is(fault, other) for other in expected)}
+    unreported = {other for other in expected if not any(_is(fault, other) for fault in reported)}
+    if unreported or unexplained:
+        yield f"{message_id}: not reported: {sorted(unreported)}; reported, but not so: {sorted(unexplained)}"
+
+
+def _as_the_schema_says(observed: Observed, message_id: str, body: Body) -> Iterator[str]:
+    """What the published schema refuses is refused; what it accepts is refused only for what a schema can't say."""
+    if body.accepted is not None or len(body.text) > SCHEMA_LIMIT:
+        return
+    try:
+        data = json.loads(body.text)
+    except (ValueError, RecursionError):
+        return
+    faults = [fault for line in observed.failure_of(message_id) for fault in line.get("faults", [])]
+    if VALIDATOR.is_valid(data):
+        if beyond := [fault for fault in faults if not BEYOND_SCHEMA.search(fault)]:
+            yield f"{message_id}: the schema accepts what is refused for {beyond}"
+    elif not faults:
+        yield f"{message_id}: the schema refuses what is accepted"
+
+
+def _is(fault: tuple[str, ...], expected: tuple[str, str]) -> bool:
+    return fault[0].startswith(expected[0]) and fault[1] == expected[1]
