@@ -1,0 +1,118 @@
+"""What can't be done ends in the DLQ, says why, and is done once its cause is gone."""
+
+import json
+import uuid
+
+import pytest
+
+from tests.engines.engine import Ability
+from tests.harness import Deployment, Stack
+from tests.harness.plan import twilio_secret
+from tests.integration.conftest import MakeConversation
+from tests.stubs import StubClient, answer
+
+pytestmark = pytest.mark.integration
+
+SHORTEST_BACKOFF_SECONDS = 15
+"""What a message that may succeed later waits before its second receive, at the least."""
+
+RECEIVES = 3
+TRIES_PER_RECEIVE = 3
+
+NO_CONSENT = {"frontend_payload__recipient_data__comms_consent": False}
+FOREIGN_SECRET = {
+    "company_data_payload__channel_config__whatsapp__whatsapp_credentials_id": "openai-api-key/whatsapp",
+}
+
+
+def redrive(stack: Stack, deployment: Deployment) -> None:
+    """Move everything out of the DLQ: by SQS itself, or as a person would where the engine has no such task."""
+    if Ability.DEAD_LETTER_REDRIVE in stack.traits.lacks:
+        for body in deployment.delete_dead_letters():
+            deployment.send(body)
+        return
+    queue = deployment.aws.client("sqs")
+    attributes = queue.get_queue_attributes(
+        QueueUrl=deployment.outputs["dead_letter_queue_url"], AttributeNames=["QueueArn"]
+    )["Attributes"]
+    queue.start_message_move_task(SourceArn=attributes["QueueArn"])
+
+
+@pytest.mark.parametrize(
+    ("overrides", "fault"),
+    [
+        pytest.param(NO_CONSENT, "comms_consent: is not true", id="no consent"),
+        pytest.param(FOREIGN_SECRET, "whatsapp_credentials_id: must match", id="a secret of another kind"),
+    ],
+)
+def test_refused_message_is_in_the_dlq_within_seconds(
+    make_conversation: MakeConversation, overrides: dict[str, object], fault: str
+) -> None:
+    conversation = make_conversation()
+
+    since = conversation.deployment.now_ms()
+    message_id = conversation.send(**overrides)
+    conversation.wait_for_dead_letter()
+    dead_at = conversation.deployment.now_ms()
+
+    record = conversation.wait_for_status("failed_validation")
+    assert fault in record["last_error"]["message"]
+    assert record["last_error"]["receive_count"] == RECEIVES
+    failures = [
+        line
+        for line in conversation.deployment.log.lines(since)
+        if line.json is not None and (line.event, line.json.get("message_id")) == ("message_failed", message_id)
+    ]
+    assert len(failures) == RECEIVES
+    assert dead_at - failures[0].time_ms < SHORTEST_BACKOFF_SECONDS * 1000
+    assert conversation.journal() == []
+
+
+@pytest.mark.slow
+def test_third_failed_receive_ends_in_the_dlq_and_a_redrive_sends_once(
+    make_conversation: MakeConversation, deployment: Deployment, stack: Stack, stubs: StubClient
+) -> None:
+    conversation = make_conversation()
+    throttled = answer(429, headers={"Retry-After": "1"})
+    stubs.script(
+        "twilio.messages.create", throttled, match=conversation.recipient_tel, times=RECEIVES * TRIES_PER_RECEIVE
+    )
+
+    conversation.send()
+    letter = conversation.wait_for_dead_letter(within=conversation.within(RECEIVES * TRIES_PER_RECEIVE))
+    failed = conversation.record
+    redrive(stack, deployment)
+    record = conversation.wait_until_sent()
+
+    assert json.loads(letter.body)["conversation_data"]["conversation_id"] == conversation.conversation_id
+    assert failed is not None
+    assert failed["conversation_status"] == "failed_to_send_message"
+    assert failed["last_error"]["receive_count"] == failed["attempts"] == RECEIVES
+    assert failed["needs_attention"] == "yes"
+    assert record["attempts"] == RECEIVES + 1
+    assert record["openai_response_id"] == failed["openai_response_id"]
+    assert "needs_attention" not in record
+    assert len(conversation.messages) == 1
+    assert len(conversation.journal("openai.responses.create")) == 1
+    assert conversation.dead_letters == []
+
+
+def test_redrive_after_the_cause_is_fixed_sends_what_failed_for_good(
+    make_conversation: MakeConversation, deployment: Deployment, stack: Stack
+) -> None:
+    reference = f"whatsapp-credentials/acme/{uuid.uuid4().hex[:8]}/twilio"
+    conversation = make_conversation(credentials=reference)
+
+    conversation.send()
+    conversation.wait_for_dead_letter()
+    failed = conversation.wait_for_status("failed_secrets_fetch")
+    deployment.store_secret(reference, twilio_secret())
+    redrive(stack, deployment)
+    record = conversation.wait_until_sent()
+    conversation.send()
+    conversation.wait_for_line("duplicate_suppressed")
+
+    assert failed["last_error"]["code"] == "secret_not_found"
+    assert failed["last_error"]["permanent"] is True
+    assert record["conversation_status"] == "initial_message_sent"
+    assert len(conversation.messages) == 1

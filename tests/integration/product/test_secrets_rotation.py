@@ -1,0 +1,63 @@
+"""Secrets are rotated while messages are on their way, and no message notices."""
+
+import uuid
+
+import pytest
+
+from tests.harness import TEMPLATE_SID, Deployment
+from tests.harness.plan import openai_secret, twilio_secret
+from tests.integration.conftest import MakeConversation
+from tests.stubs import Outcome, StubClient
+
+pytestmark = pytest.mark.integration
+
+MODEL_SECONDS = 3.0
+"""Long enough to rotate both secrets between a question and its answer."""
+
+
+def test_rotation_in_the_middle_of_the_traffic_fails_no_message(
+    make_conversation: MakeConversation, deployment: Deployment, stubs: StubClient
+) -> None:
+    tenant = uuid.uuid4().hex
+    key_reference, twilio_reference = f"openai-api-key/{tenant}", f"whatsapp-credentials/acme/{tenant}/twilio"
+    account_sid, old, new = f"AC{tenant}", f"before-{tenant}", f"after-{tenant}"
+
+    def accept_and_store(credential: str) -> None:
+        stubs.change_openai_keys(accept=[f"sk-{credential}"])
+        stubs.change_twilio_tokens(account_sid, accept=[credential])
+        deployment.store_secret(key_reference, openai_secret(f"sk-{credential}"))
+        secret = twilio_secret(template_sid=TEMPLATE_SID, auth_token=credential, twilio_account_sid=account_sid)
+        deployment.store_secret(twilio_reference, secret)
+
+    conversations = [
+        make_conversation(
+            credentials=twilio_reference,
+            company_data_payload__ai_config__openai_config__whatsapp__api_key_reference=key_reference,
+        )
+        for _ in range(8)
+    ]
+    before, after = conversations[:5], conversations[5:]
+    for conversation in before:
+        stubs.outcome(Outcome(duration_seconds=MODEL_SECONDS), match=conversation.recipient_tel)
+
+    accept_and_store(old)
+    for conversation in before:
+        conversation.send()
+    for conversation in before:
+        conversation.wait_for("its run has begun", lambda one=conversation: one.journal("openai.responses.create"))
+    accept_and_store(new)
+    stubs.change_openai_keys(revoke=[f"sk-{old}"])
+    stubs.change_twilio_tokens(account_sid, revoke=[old])
+    for conversation in after:
+        conversation.send()
+    records = [conversation.wait_until_sent() for conversation in conversations]
+
+    assert [record["attempts"] for record in records] == [1] * len(records)
+    for conversation in conversations:
+        assert len(conversation.messages) == 1
+        assert len([one for one in conversation.journal("openai.responses.create") if one.effect]) == 1
+        assert conversation.dead_letters == []
+    refused = [exchange for one in conversations for exchange in one.journal() if not exchange.authorized]
+    assert refused, "the old credentials were not used after the rotation, so this shows nothing"
+    first = conversations[0]
+    first.wait_for("a secret was read anew", lambda: [line for one in before for line in one.lines("secret_refreshed")])
