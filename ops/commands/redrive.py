@@ -71,15 +71,14 @@ def _move_task(session: Session, source: Queue, destination: Queue) -> Redrive:
 def _one_by_one(session: Session, source: Queue, destination: Queue, codes: set[str], *, dry_run: bool) -> Redrive:
     """Go through the DLQ and move what is wanted; whatever breaks on the way, say what was moved."""
     move = Move(session.aws.sqs, destination, dry_run=dry_run)
-    kept, later, problem, what = 0, 0, None, "looking" if dry_run else "moving"
+    letters, kept, problem = Letters(session.aws.sqs, source), 0, None
     try:
-        with session.screen.progress(what) as tick, Letters(session.aws.sqs, source) as letters:
+        with session.screen.progress("looking" if dry_run else "moving") as tick, letters:
             for batch in letters.batches():
                 wanted = _with_code(session, batch, codes) if codes else batch
                 move.move(wanted, letters)
                 kept += len(batch) - len(wanted)
                 tick(kept + move.moved, source.messages)
-                later = letters.later
     except (ClientError, BotoCoreError) as exc:
         problem = str(explain(exc, f"the queues {source.name} and {destination.name}", session.aws.where))
     except OpsError as error:
@@ -97,7 +96,7 @@ def _one_by_one(session: Session, source: Queue, destination: Queue, codes: set[
         codes=sorted(codes),
         moved=move.moved,
         kept=kept,
-        later=later,
+        later=letters.later,
         hidden=source.hidden,
         twice=move.twice,
         problem=problem,

@@ -33,6 +33,7 @@ class Ops:
     aws: FakeAws
     clock: FakeClock
     someone_there: bool = False
+    columns: int = 120
     vendors: Any = None
     connect: Callable[[str | None, str | None], Any] | None = None
     connected: list[tuple[str | None, str | None]] = field(default_factory=list)
@@ -50,9 +51,9 @@ class Ops:
             sleep=self.clock.sleep,
             vendors=lambda: self.vendors,
         )
-        result = CliRunner().invoke(
-            app, list(arguments), obj=world, input=given, env={"OPS_ENV": None, "AWS_REGION": None, "AWS_PROFILE": None}
-        )
+        unset = ("OPS_ENV", "AWS_REGION", "AWS_PROFILE", "FORCE_COLOR", "NO_COLOR")
+        environ = dict.fromkeys(unset) | {"COLUMNS": str(self.columns)}
+        result = CliRunner().invoke(app, list(arguments), obj=world, input=given, env=environ)
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
         return Ended(result.exit_code, result.stdout, result.stderr)

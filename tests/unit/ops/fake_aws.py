@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
 
@@ -99,6 +99,12 @@ class FakeSqs(FakeClient):
     def add(self, queue: str, body: str, **attributes: Any) -> Message:
         message = Message(f"m-{next(self._ids)}", body, self.clock.now(), attributes)
         self.queues[queue].append(message)
+        return message
+
+    def add_dead_letter(self, body: str, **attributes: Any) -> Message:
+        """Put a message into the DLQ that was sent a minute ago."""
+        message = self.add(DLQ, body, **attributes)
+        message.sent_at -= timedelta(minutes=1)
         return message
 
     def bodies(self, queue: str) -> list[str]:

@@ -1,0 +1,279 @@
+"""Redrive: nothing is lost, nothing is moved unasked."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.context_objects import make_body
+from tests.fakes.clock import FakeClock
+from tests.unit.ops.conftest import Ops
+from tests.unit.ops.fake_aws import DLQ, QUEUE, FakeAws, client_error
+from tests.unit.ops.records import make_error, make_record
+
+ATTRIBUTE = {"trace": {"DataType": "String", "StringValue": "t-1"}}
+
+
+def fill(aws: FakeAws, **codes: int) -> None:
+    """Put so many messages into the DLQ that failed with each code."""
+    for code, count in codes.items():
+        for number in range(count):
+            conversation_id = f"{code}-{number}"
+            aws.fake_sqs.add_dead_letter(make_body(conversation_id=conversation_id), **ATTRIBUTE)
+            aws.fake_dynamodb.put(make_record(conversation_id, last_error=make_error(code=code)))
+
+
+def conversations(aws: FakeAws, queue: str) -> list[str]:
+    return [json.loads(body)["conversation_data"]["conversation_id"] for body in aws.fake_sqs.bodies(queue)]
+
+
+# All
+
+
+def test_all_are_moved_by_a_task_of_sqs(ops: Ops, aws: FakeAws) -> None:
+    fill(aws, a=3, b=2)
+
+    answer = ops.json("dlq", "redrive", "--all", "--yes")
+
+    assert (answer["by"], answer["moved"], answer["problem"]) == ("move_task", 5, None)
+    assert len(aws.fake_sqs.queues[QUEUE]) == 5
+    assert aws.fake_sqs.queues[DLQ] == []
+    assert {"receive_message", "send_message_batch"} & set(aws.fake_sqs.calls) == set()
+
+
+def test_task_is_followed_to_its_end(ops: Ops, aws: FakeAws, clock: FakeClock) -> None:
+    fill(aws, a=3)
+
+    shown = ops("dlq", "redrive", "--all", "--yes")
+
+    assert shown.out == f"Moved 3 messages to {QUEUE}.\n"
+    assert clock.sleeps == [1.0]
+
+
+def test_task_that_fails_says_why(ops: Ops, aws: FakeAws) -> None:
+    fill(aws, a=3)
+    start = aws.fake_sqs.start_message_move_task
+
+    def start_and_fail(**request: str) -> dict[str, Any]:
+        answer = start(**request)
+        aws.fake_sqs.tasks[0] |= {"ends_as": "FAILED", "FailureReason": "AccessDenied"}
+        return answer
+
+    aws.fake_sqs.start_message_move_task = start_and_fail  # type: ignore[method-assign]
+
+    ended = ops("dlq", "redrive", "--all", "--yes")
+
+    assert ended.exit_code == 1
+    assert "the move ended as FAILED: AccessDenied" in ended.out
+
+
+def test_engine_without_the_task_moves_one_by_one(ops: Ops, aws: FakeAws) -> None:
+    fill(aws, a=12)
+    aws.fake_sqs.has_move_task = False
+
+    ended = ops("dlq", "redrive", "--all", "--yes", "--json")
+
+    assert json.loads(ended.out)["by"] == "one_by_one"
+    assert json.loads(ended.out)["moved"] == 12
+    assert "This engine has no move task" in ended.err
+    assert sorted(conversations(aws, QUEUE)) == sorted(f"a-{number}" for number in range(12))
+    assert aws.fake_sqs.queues[DLQ] == []
+
+
+def test_task_that_is_refused_is_not_worked_around(ops: Ops, aws: FakeAws) -> None:
+    fill(aws, a=1)
+    aws.fake_sqs.errors["start_message_move_task"] = client_error("AccessDenied", "StartMessageMoveTask")
+
+    ended = ops("dlq", "redrive", "--all", "--yes")
+
+    assert ended.exit_code == 3
+    assert "These credentials may not StartMessageMoveTask" in ended.err
+    assert len(aws.fake_sqs.queues[DLQ]) == 1
+
+
+def test_second_move_waits_for_the_first(ops: Ops, aws: FakeAws) -> None:
+    fill(aws, a=1)
+    aws.fake_sqs.tasks = [{"Status": "RUNNING", "stuck": True}]
+
+    ended = ops("dlq", "redrive", "--code", "a", "--yes")
+
+    assert ended.exit_code == 1
+    assert f"SQS is moving messages out of {DLQ} already. Wait until it is done." in ended.err
+    assert conversations(aws, DLQ) == ["a-0"]
+
+
+# By code
+
+
+def test_only_messages_with_the_codes_are_moved(ops: Ops, aws: FakeAws) -> None:
+    fill(aws, a=11, b=2, c=3)
+
+    answer = ops.json("dlq", "redrive", "--code", "a", "--code", "b", "--yes")
+
+    assert (answer["by"], answer["moved"], answer["kept"]) == ("one_by_one", 13, 3)
+    assert answer["codes"] == ["a", "b"]
+    assert sorted(conversations(aws, DLQ)) == ["c-0", "c-1", "c-2"]
+    assert len(aws.fake_sqs.queues[QUEUE]) == 13
+
+
+def test_what_stays_is_visible_again(ops: Ops, aws: FakeAws, clock: FakeClock) -> None:
+    fill(aws, a=1, c=3)
+
+    ops("dlq", "redrive", "--code", "a", "--yes")
+
+    assert all(message.visible_at <= clock.monotonic() for message in aws.fake_sqs.queues[DLQ])
+
+
+def test_attributes_of_a_message_go_along(ops: Ops, aws: FakeAws) -> None:
+    fill(aws, a=1)
+
+    ops("dlq", "redrive", "--code", "a", "--yes")
+
+    assert aws.fake_sqs.queues[QUEUE][0].attributes == ATTRIBUTE
+
+
+def test_message_that_can_not_be_sent_stays(ops: Ops, aws: FakeAws) -> None:
+    fill(aws, a=3)
+    aws.fake_sqs.unsendable = {'"a-1"'}
+
+    ended = ops("dlq", "redrive", "--code", "a", "--yes")
+
+    assert ended.exit_code == 1
+    assert "refused some messages, which stay: 1 InvalidMessageContents" in ended.out
+    assert conversations(aws, DLQ) == ["a-1"]
+    assert len(aws.fake_sqs.queues[QUEUE]) == 2
+
+
+def test_message_that_can_not_be_deleted_is_said_to_be_twice(ops: Ops, aws: FakeAws) -> None:
+    fill(aws, a=2)
+    aws.fake_sqs.undeletable = {"m-1"}
+
+    answer = ops.json("dlq", "redrive", "--code", "a", "--yes")
+
+    assert (answer["moved"], answer["twice"]) == (2, 1)
+
+
+def test_message_is_sent_before_it_is_deleted(ops: Ops, aws: FakeAws) -> None:
+    fill(aws, a=2)
+    aws.fake_sqs.errors["delete_message_batch"] = client_error("InternalError", status=500)
+
+    ended = ops("dlq", "redrive", "--code", "a", "--yes")
+
+    assert ended.exit_code == 1
+    assert "InternalError" in ended.out
+    assert len(aws.fake_sqs.queues[QUEUE]) == 2
+    assert len(aws.fake_sqs.queues[DLQ]) == 2
+
+
+def test_message_that_comes_back_at_once_is_not_moved_for_ever(ops: Ops, aws: FakeAws, clock: FakeClock) -> None:
+    fill(aws, a=3)
+
+    def fails_again(message: Any) -> None:
+        clock.advance(1)
+        aws.fake_sqs.queues[QUEUE].remove(message)
+        aws.fake_sqs.add(DLQ, message.body)
+
+    aws.fake_sqs.consumer = fails_again
+
+    answer = ops.json("dlq", "redrive", "--code", "a", "--yes")
+
+    assert (answer["moved"], answer["later"]) == (3, 3)
+    assert len(aws.fake_sqs.queues[DLQ]) == 3
+
+
+def test_long_messages_go_in_several_requests(ops: Ops, aws: FakeAws) -> None:
+    text = "x" * 150_000
+    for number in range(4):
+        aws.fake_sqs.add_dead_letter(
+            make_body(conversation_id=f"c-{number}", frontend_payload__project_data={"text": text})
+        )
+
+    answer = ops.json("dlq", "redrive", "--code", "never_processed", "--yes")
+
+    assert answer["moved"] == 4
+    assert aws.fake_sqs.calls.count("send_message_batch") == 4
+
+
+def test_code_that_nothing_has_moves_nothing(ops: Ops, aws: FakeAws) -> None:
+    fill(aws, a=2)
+
+    shown = ops("dlq", "redrive", "--code", "b", "--yes")
+
+    assert shown.out == f"Moved 0 messages to {QUEUE}.\n2 with other codes stayed.\n"
+    assert len(aws.fake_sqs.queues[DLQ]) == 2
+
+
+# Dry run, questions
+
+
+@pytest.mark.parametrize(("which", "number"), [(("--all",), "about 5"), (("--code", "a"), "3")], ids=["all", "code"])
+def test_dry_run_moves_nothing_and_asks_nothing(ops: Ops, aws: FakeAws, which: tuple[str, ...], number: str) -> None:
+    fill(aws, a=3, b=2)
+
+    shown = ops("dlq", "redrive", *which, "--dry-run")
+
+    assert shown.exit_code == 0
+    assert f"Would move {number} messages to {QUEUE}." in shown.out
+    assert len(aws.fake_sqs.queues[DLQ]) == 5
+    writes = {"start_message_move_task", "send_message_batch", "delete_message_batch", "send_message"}
+    assert writes & set(aws.fake_sqs.calls) == set()
+
+
+@pytest.mark.parametrize("which", [("--all",), ("--code", "a")], ids=["all", "code"])
+@pytest.mark.parametrize(
+    ("someone_there", "given", "says"),
+    [
+        pytest.param(False, None, "There is nobody to ask, so nothing was done. Pass --yes to go on unasked.", id="no"),
+        pytest.param(True, "n\n", "Not confirmed, so nothing was done.", id="refused"),
+        pytest.param(True, "\n", "Not confirmed, so nothing was done.", id="return"),
+        pytest.param(True, "", "Not confirmed, so nothing was done.", id="end of input"),
+    ],
+)
+def test_nothing_is_moved_without_a_yes(
+    ops: Ops, aws: FakeAws, which: tuple[str, ...], given: str | None, says: str, *, someone_there: bool
+) -> None:
+    fill(aws, a=2)
+    ops.someone_there = someone_there
+
+    ended = ops("dlq", "redrive", *which, given=given)
+
+    assert ended.exit_code == 4
+    assert says in ended.err
+    assert conversations(aws, DLQ) == ["a-0", "a-1"]
+    assert aws.fake_sqs.queues[QUEUE] == []
+
+
+def test_question_says_what_is_moved_and_where(ops: Ops, aws: FakeAws) -> None:
+    fill(aws, a=2)
+    ops.someone_there = True
+
+    ended = ops("dlq", "redrive", "--all", given="y\n")
+
+    assert f"Move about 2 messages from {DLQ} to {QUEUE} (account 123456789012, eu-west-1)? [y/N]" in ended.err
+    assert ended.exit_code == 0
+    assert len(aws.fake_sqs.queues[QUEUE]) == 2
+
+
+@pytest.mark.parametrize("arguments", [(), ("--all", "--code", "a")], ids=["neither", "both"])
+def test_which_messages_must_be_said(ops: Ops, aws: FakeAws, arguments: tuple[str, ...]) -> None:
+    ended = ops("dlq", "redrive", "--yes", *arguments)
+
+    assert ended.exit_code == 2
+    assert ended.err == "Error: Say which messages: --all, or --code CODE. `ops dlq peek` lists the codes.\n"
+    assert aws.fake_sqs.calls == []
+
+
+def test_empty_queue_asks_nothing(ops: Ops) -> None:
+    shown = ops("dlq", "redrive", "--all")
+
+    assert (shown.exit_code, shown.out) == (0, f"Nothing to move: {DLQ} is empty.\n")
+
+
+def test_messages_that_somebody_else_holds_are_said_to_stay(ops: Ops, aws: FakeAws) -> None:
+    fill(aws, a=2)
+    aws.fake_sqs.queues[DLQ][0].visible_at = 600
+
+    shown = ops("dlq", "redrive", "--code", "a", "--yes")
+
+    assert "1 were hidden: somebody else looks at them or moves them." in shown.out
+    assert conversations(aws, DLQ) == ["a-0"]
