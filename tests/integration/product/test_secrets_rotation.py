@@ -43,8 +43,7 @@ def test_rotation_in_the_middle_of_the_traffic_fails_no_message(
     accept_and_store(old)
     for conversation in before:
         conversation.send()
-    for conversation in before:
-        conversation.wait_for("its run has begun", lambda one=conversation: one.journal("openai.responses.create"))
+    before[0].wait_for("all runs have begun", lambda: all(one.journal("openai.responses.create") for one in before))
     accept_and_store(new)
     stubs.change_openai_keys(revoke=[f"sk-{old}"])
     stubs.change_twilio_tokens(account_sid, revoke=[old])
