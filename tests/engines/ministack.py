@@ -140,6 +140,8 @@ class MiniStack:
             self._launch()
             if self._answers_within(START_SECONDS):
                 return self
+            if self._process is None:
+                raise EngineError("MiniStack was ended while it started.")
             log, exit_code = self.log_tail(), self._exit_code()
             self.stop()
             if exit_code is None or "in use" not in log:
@@ -219,13 +221,13 @@ class MiniStack:
 
     def _answers_within(self, seconds: float) -> bool:
         end = time.monotonic() + seconds
-        while time.monotonic() < end and self._exit_code() is None:
+        while time.monotonic() < end and self._process is not None and self._exit_code() is None:
             try:
                 urllib.request.urlopen(f"{self.endpoint}/_ministack/health", timeout=CALL_SECONDS).close()
             except (urllib.error.URLError, OSError):
                 time.sleep(0.05)
             else:
-                return self._exit_code() is None
+                return self._process is not None and self._exit_code() is None
         return False
 
     def _exit_code(self) -> int | None:

@@ -1,10 +1,13 @@
 """MiniStack starts clean, forgets on demand and leaves nothing behind."""
 
+import base64
 import io
 import json
 import os
+import socket
 import sys
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +27,13 @@ def handler(event, context):
     with open(os.environ["NOTE"], "w") as note:
         note.write(f"{os.getpid()} {os.environ.get('A_VARIABLE_OF_THE_TESTS')}")
     time.sleep(120)
+"""
+
+FUNCTION_ON_A_BUSY_MACHINE = """
+import threading
+def handler(event, context):
+    print("first")
+    threading.Timer(0.02, print, ["last"]).start()
 """
 
 
@@ -49,23 +59,29 @@ def queues(engine: MiniStack, account: str = "000000000000") -> list[str]:
     return list(client(engine, "sqs", account).list_queues().get("QueueUrls", []))
 
 
-def start_busy_function(engine: MiniStack, note: Path) -> int:
-    """Start a function that takes long, and return the id of its process."""
+def create_function(engine: MiniStack, source: str, **environment: str) -> Any:
+    """Make a function called `one` that runs `source`, and return the client that invokes it."""
     package = io.BytesIO()
     with zipfile.ZipFile(package, "w") as archive:
-        archive.writestr("index.py", BUSY_FUNCTION)
+        archive.writestr("index.py", source)
     functions = client(engine, "lambda")
     functions.create_function(
-        FunctionName="busy",
+        FunctionName="one",
         Runtime="python3.11",
         Role="arn:aws:iam::000000000000:role/any",
         Handler="index.handler",
         Code={"ZipFile": package.getvalue()},
         Timeout=120,
-        Environment={"Variables": {"NOTE": str(note)}},
+        Environment={"Variables": environment},
     )
-    functions.get_waiter("function_active_v2").wait(FunctionName="busy", WaiterConfig={"Delay": 0.1})
-    functions.invoke(FunctionName="busy", InvocationType="Event")
+    functions.get_waiter("function_active_v2").wait(FunctionName="one", WaiterConfig={"Delay": 0.1})
+    return functions
+
+
+def start_busy_function(engine: MiniStack, note: Path) -> int:
+    """Start a function that takes long, and return the id of its process."""
+    functions = create_function(engine, BUSY_FUNCTION, NOTE=str(note))
+    functions.invoke(FunctionName="one", InvocationType="Event")
     return int(eventually(lambda: note.read_text().split())[0])
 
 
@@ -134,6 +150,13 @@ def test_who_may_hide_a_message_may_hide_a_batch_and_no_more() -> None:
             queue.delete_message_batch(QueueUrl=url, Entries=[{"Id": "0", "ReceiptHandle": handle}])
 
 
+def test_lines_that_a_busy_machine_delivers_late_are_in_the_log() -> None:
+    with MiniStack() as engine:
+        answer = create_function(engine, FUNCTION_ON_A_BUSY_MACHINE).invoke(FunctionName="one", LogType="Tail")
+
+        assert {"first", "last"} <= set(base64.b64decode(answer["LogResult"]).decode().splitlines())
+
+
 def test_stopping_twice_or_before_the_start_does_no_harm() -> None:
     engine = MiniStack()
 
@@ -146,6 +169,22 @@ def test_stopping_twice_or_before_the_start_does_no_harm() -> None:
         engine.reset()
 
 
+def test_ending_it_while_it_starts_ends_the_wait() -> None:
+    """Ctrl-C at that moment does so, from another thread."""
+    engine = MiniStack()
+    with ThreadPoolExecutor(1) as pool:
+        start = pool.submit(engine.start)
+        eventually(engine.how_to_end)
+        folder = engine.folder
+
+        engine.stop()
+
+        with pytest.raises(EngineError, match="ended while it started"):
+            start.result(timeout=10)
+    assert folder is not None
+    assert not folder.exists()
+
+
 def test_what_is_not_installed_is_named_with_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(EngineError, match="make setup"):
         MiniStack(tmp_path / "python").start()
@@ -155,3 +194,16 @@ def test_a_start_that_fails_shows_its_last_words() -> None:
     """The interpreter of the tests has no MiniStack."""
     with pytest.raises(EngineError, match="No module named 'ministack'"):
         MiniStack(Path(sys.executable)).start()
+
+
+def test_a_port_that_is_taken_is_named_with_what_to_do(tmp_path: Path) -> None:
+    """A stack that is taken over has to listen where its URLs say."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        engine = MiniStack()
+        engine.keep_state_in(tmp_path, port)
+
+        with pytest.raises(EngineError, match=f"Port {port} is taken: end what listens on it"):
+            engine.start()
+
+        assert engine.folder is None
