@@ -56,7 +56,7 @@ POLLER = {"sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"}
 event source mapping"."""
 
 SERVICES_OF_LAMBDA = {"logs", "xray", "kms"}
-"""Services that others ask in the name of the role (Lambda, SQS, DynamoDB, Secrets Manager); the function never does."""
+"""Services that others ask in the role's name (Lambda, SQS, DynamoDB, Secrets Manager); the function never does."""
 
 
 # What the function calls
