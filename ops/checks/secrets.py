@@ -69,7 +69,7 @@ def _check_one(
         else:
             yield fail("secret", str(error), STORE)
         return
-    yield ok("secret", f"{name}, of the right shape")
+    yield ok("secret", f"{name}, right shape")
     if settings is None:
         return
     if isinstance(secret, Secret):

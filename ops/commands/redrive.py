@@ -144,7 +144,8 @@ def _render(answer: Redrive) -> RenderableType:
     if answer.twice:
         rest.append(Text(f"{answer.twice} of them could not be deleted; the function suppresses the duplicates."))
     if answer.hidden:
-        rest.append(Text(f"{answer.hidden} were hidden: somebody else looks at them or moves them. {LATER}"))
+        number = counted(answer.hidden, "message")
+        rest.append(Text(f"Left alone: {number} that somebody else looks at or moves. {LATER}"))
     if answer.problem:
         rest.append(Text(answer.problem, BAD))
     return Group(head, *rest)

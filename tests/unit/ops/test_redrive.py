@@ -275,5 +275,5 @@ def test_messages_that_somebody_else_holds_are_said_to_stay(ops: Ops, aws: FakeA
 
     shown = ops("dlq", "redrive", "--code", "a", "--yes")
 
-    assert "1 were hidden: somebody else looks at them or moves them." in shown.out
+    assert "Left alone: 1 message that somebody else looks at or moves. Look again in 2 minutes." in shown.out
     assert conversations(aws, DLQ) == ["a-0"]
