@@ -97,6 +97,9 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     proxy: AwsProxy
 
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Stay silent: a function that is killed hangs up."""
+
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"

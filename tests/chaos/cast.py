@@ -1,0 +1,70 @@
+"""Cast: the conversations of a run, and what must come of each."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from random import Random
+
+from tests.context_objects import make_body
+from tests.harness import FREE_FORM_REFERENCE, TEMPLATE_REFERENCE
+
+NAMES = ("Ana", "Ben", "Chloé", "Dmitri", "Eun-ji", "Fatima", "Günther", "Hana")
+SENTENCE = "We read what you wrote to us and would like to talk about it. "
+DUPLICATED, TWO_PARTS, FREE_FORM = 0.15, 0.15, 0.5
+"""Shares of the conversations: those that are sent twice, those in two parts, and those in free text at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One conversation of a run.
+
+    Attributes:
+        text: What the model is to write; None leaves that to the stub.
+        parts: Messages that the recipient is to get.
+        copies: Context Objects that the router sends of it.
+    """
+
+    conversation_id: str
+    recipient_tel: str
+    first_name: str
+    credentials: str
+    text: str | None
+    parts: int
+    copies: int
+
+    def body(self) -> str:
+        """Return the Context Object."""
+        return make_body(
+            conversation_id=self.conversation_id,
+            recipient_tel=self.recipient_tel,
+            credentials=self.credentials,
+            frontend_payload__recipient_data__recipient_first_name=self.first_name,
+        )
+
+    def is_part(self, number: int, message: dict[str, str | None]) -> bool:
+        """Whether a message that Twilio has is a part of this conversation, counted from 0."""
+        if self.text is not None:
+            return str(message["body"]).startswith(f"Part {number + 1} for {self.first_name}.")
+        variables = message.get("content_variables")
+        return self.first_name in (json.loads(variables).values() if variables else str(message["body"]))
+
+
+def make_cast(count: int, random: Random) -> Sequence[Member]:
+    """Return conversations with recipients of their own."""
+    return [_member(number, random) for number in range(count)]
+
+
+def _member(number: int, random: Random) -> Member:
+    first_name = f"{random.choice(NAMES)} {number}"
+    is_free_form = random.random() < FREE_FORM
+    in_two_parts = is_free_form and random.random() < TWO_PARTS / FREE_FORM
+    paragraphs = [f"Part {part} for {first_name}. " + SENTENCE * 20 for part in (1, 2)]
+    return Member(
+        conversation_id=f"chaos-{number:04d}",
+        recipient_tel=f"+44770090{number:04d}",
+        first_name=first_name,
+        credentials=FREE_FORM_REFERENCE if is_free_form else TEMPLATE_REFERENCE,
+        text="\n\n".join(paragraphs) if in_two_parts else None,
+        parts=2 if in_two_parts else 1,
+        copies=2 if random.random() < DUPLICATED else 1,
+    )

@@ -1,0 +1,208 @@
+"""Faults: everything a run may do to a conversation, each of which the conversation must survive."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from tests.chaos.cast import Member
+from tests.chaos.switchboard import Deed, Switchboard
+from tests.harness.aws_proxy import AwsProxy, aws_error
+from tests.stubs import Action, Fate, Outcome, StubClient, answer, delay, drop, stall
+from utils.settings import Settings
+
+CLOSE_TRIES = 5
+"""Denials after which the function gives up on the final update (`core.close.TRIES`); the SDK repeats none of them."""
+
+BRIEF, LONG = 2, 12
+"""Throttled calls of one conversation that the SDK's own retries get over, and that they don't."""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where faults are set up.
+
+    Attributes:
+        timeout_seconds: Lambda's, of the function.
+    """
+
+    stubs: StubClient
+    dynamodb: AwsProxy
+    switchboard: Switchboard
+    settings: Settings
+    timeout_seconds: int
+
+    @property
+    def twilio_gives_up_seconds(self) -> float:
+        """A time after which the function waits for Twilio no longer."""
+        return self.settings.twilio_timeout_seconds + 2.0
+
+
+Played = Callable[[], bool]
+"""Whether the fault came to be; the conversation may have taken another way."""
+
+Arm = Callable[[Site, Member, str], Played]
+"""Set a fault up for one conversation, under a name by which it is found in the journals."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One kind of fault.
+
+    Attributes:
+        arm: Sets it up.
+        only_in_parts: It needs a reply in several parts.
+    """
+
+    name: str
+    arm: Arm
+    only_in_parts: bool = False
+
+
+# Processes
+
+MOMENTS: Mapping[str, str] = {
+    "before store.create": "before the claim",
+    "after store.create": "after the claim",
+    "before model.open_thread": "before OpenAI's conversation is made",
+    "after model.open_thread": "after OpenAI's conversation is made",
+    "before model.start_run": "before OpenAI is asked",
+    "after model.start_run": "after OpenAI is asked",
+    "after store.record_run": "after the run is recorded",
+    "after model.fetch_run": "while the run is polled",
+    "before store.intend": "before the intent",
+    "after store.intend": "after the intent",
+    "before whatsapp.send": "before Twilio is asked to send",
+    "after whatsapp.send": "after Twilio has sent",
+    "before store.close": "before the final update",
+    "after store.close": "after the final update",
+    "after handler": "before the batch is answered",
+}
+"""The boundaries of the steps, in their order, by the switchboard's name for each."""
+
+
+def _process(deed: Deed, point: str, *, skip: int = 0) -> Arm:
+    def arm(site: Site, member: Member, name: str) -> Played:
+        switch = site.switchboard.arm(point, member.conversation_id, deed, skip=skip, name=name)
+        return lambda: switch.thrown is not None
+
+    return arm
+
+
+CRASHES = [Fault(f"killed {words}", _process("die", point)) for point, words in MOMENTS.items()]
+
+BETWEEN_PARTS = [
+    Fault("killed between two parts", _process("die", "after store.intend", skip=1), only_in_parts=True),
+    Fault("killed after the second part", _process("die", "after whatsapp.send", skip=1), only_in_parts=True),
+]
+
+TIMEOUTS = [
+    Fault("Lambda times out while the model writes", _process("hang", "before model.fetch_run")),
+    Fault("Lambda times out after Twilio has sent", _process("hang", "after whatsapp.send")),
+]
+
+
+# Vendors
+
+
+def _vendor(operation: str, action: Callable[[Site], Action]) -> Arm:
+    def arm(site: Site, member: Member, name: str) -> Played:
+        number = site.stubs.script(operation, replace(action(site), name=name), match=member.recipient_tel)
+        site.switchboard.expect(member.conversation_id)
+        return lambda: _is_used(site, "scripts", number)
+
+    return arm
+
+
+def _is_used(site: Site, kind: str, number: int) -> bool:
+    return all(entry["number"] != number for entry in site.stubs.pending()[kind])
+
+
+def _late_acceptance(site: Site) -> Action:
+    return Action(name="late", wait_seconds=site.settings.twilio_timeout_seconds * 0.6, delay_seconds=60.0)
+
+
+def _and_listed_late(arm: Arm) -> Arm:
+    def arm_both(site: Site, member: Member, name: str) -> Played:
+        lag = site.settings.twilio_list_lag_seconds * 0.9
+        site.stubs.fate(Fate(list_lag_seconds=lag), match=member.recipient_tel)
+        return arm(site, member, name)
+
+    return arm_both
+
+
+def _and_list_fails(arm: Arm) -> Arm:
+    def arm_both(site: Site, member: Member, name: str) -> Played:
+        refusal = replace(answer(503), name="the list fails")
+        site.stubs.script("twilio.messages.list", refusal, match=member.recipient_tel, times=2)
+        return arm(site, member, name)
+
+    return arm_both
+
+
+_SEND, _ASK, _POLL = "twilio.messages.create", "openai.responses.create", "openai.responses.get"
+
+_ANSWER_LOST = _vendor(_SEND, lambda _: drop(after_effect=True))
+
+TWILIO = [
+    Fault("Twilio accepts, its answer is lost", _ANSWER_LOST),
+    Fault("Twilio accepts, its answer is lost, it lists late", _and_listed_late(_ANSWER_LOST)),
+    Fault("Twilio accepts, its answer is lost, its list fails", _and_list_fails(_ANSWER_LOST)),
+    Fault("Twilio accepts and answers 500", _vendor(_SEND, lambda _: answer(500, after_effect=True))),
+    Fault("Twilio accepts and answers too late", _vendor(_SEND, lambda site: delay(site.twilio_gives_up_seconds))),
+    Fault("Twilio accepts and stops amid its answer", _vendor(_SEND, lambda site: stall(site.twilio_gives_up_seconds))),
+    Fault("Twilio accepts late and never answers", _vendor(_SEND, _late_acceptance)),
+    Fault("Twilio answers 500 and does not send", _vendor(_SEND, lambda _: answer(500))),
+    Fault("Twilio hangs up and does not send", _vendor(_SEND, lambda _: drop())),
+    Fault("Twilio throttles (429)", _vendor(_SEND, lambda _: answer(429, headers={"Retry-After": "1"}))),
+]
+
+
+def _run(outcome: Callable[[Site, Member], Outcome]) -> Arm:
+    def arm(site: Site, member: Member, _: str) -> Played:
+        number = site.stubs.outcome(outcome(site, member), match=member.recipient_tel)
+        site.switchboard.expect(member.conversation_id)
+        return lambda: _is_used(site, "outcomes", number)
+
+    return arm
+
+
+_FAILS = _run(lambda *_: Outcome(state="failed", code="server_error"))
+_OUTLASTS = _run(lambda site, member: Outcome(text=member.text, duration_seconds=site.timeout_seconds + 2.0))
+
+OPENAI = [
+    Fault("OpenAI starts the run, its answer is lost", _vendor(_ASK, lambda _: drop(after_effect=True))),
+    Fault("OpenAI starts the run and answers 500", _vendor(_ASK, lambda _: answer(500, after_effect=True))),
+    Fault("OpenAI answers 503", _vendor(_ASK, lambda _: answer(503))),
+    Fault("OpenAI throttles (429)", _vendor(_ASK, lambda _: answer(429, headers={"Retry-After": "1"}))),
+    Fault("OpenAI's answer to a poll is lost", _vendor(_POLL, lambda _: drop())),
+    Fault("OpenAI's run fails", _FAILS),
+    Fault("OpenAI's run outlasts Lambda's timeout", _OUTLASTS),
+]
+
+
+# DynamoDB
+
+
+def _dynamodb(action: Action, *texts: str, times: int) -> Arm:
+    def arm(site: Site, member: Member, name: str) -> Played:
+        named = replace(action, name=name)
+        site.dynamodb.script("*", named, match=(member.conversation_id, *texts), times=times)
+        site.switchboard.expect(member.conversation_id)
+        return lambda: any(call.fault == name and member.conversation_id in call.body for call in site.dynamodb.calls)
+
+    return arm
+
+
+_DENIED = aws_error("AccessDeniedException")
+_THROTTLED = aws_error("ProvisionedThroughputExceededException")
+_INTENT, _FINAL = '":send_started_at"', '":messages"'
+
+DYNAMODB = [
+    Fault("DynamoDB refuses the final update, briefly", _dynamodb(_DENIED, _FINAL, times=2)),
+    Fault("DynamoDB refuses the final update, for good", _dynamodb(_DENIED, _FINAL, times=CLOSE_TRIES)),
+    Fault("DynamoDB's answer to the intent is lost", _dynamodb(drop(after_effect=True), _INTENT, times=1)),
+    Fault("DynamoDB throttles, briefly", _dynamodb(_THROTTLED, times=BRIEF)),
+    Fault("DynamoDB throttles for long", _dynamodb(_THROTTLED, times=LONG)),
+]
+
+FAULTS = [*CRASHES, *BETWEEN_PARTS, *TIMEOUTS, *TWILIO, *OPENAI, *DYNAMODB]
+"""All of them, in the order of the table."""
