@@ -23,6 +23,7 @@ WORDS = {
     "left for the next run": "Keeping the stack's state for the next run",
     "as it was left": "Going on with the stack of the last run",
     "starting over": "Starting over",
+    "the function": "Starting the function",
     "six Context Objects": "Sending six Context Objects",
     "cleaning up": "Cleaning up",
 }
@@ -34,6 +35,7 @@ HINTS = {
     "MiniStack": "an emulator in a process of its own",
     "terraform init": "the AWS provider is large, so the first time takes longest",
     "terraform apply": "about a minute: the provider waits until queues have settled",
+    "the function": "a cold start",
 }
 """What to know about a step while it lasts."""
 
