@@ -1,13 +1,15 @@
 """The whole function in memory: the real core behind the real entry point, on fakes of every port."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 import index
 from composition import Runtime
+from core.delivery import Delivery
 from core.wiring import Ports, wire
 from tests.fakes.clock import FakeClock
 from tests.fakes.model import InMemoryModel
@@ -19,6 +21,7 @@ from tests.fakes.whatsapp import InMemoryWhatsApp
 from utils.assistant_definition import AssistantDefinitions
 from utils.deadline import Deadline
 from utils.settings import Settings
+from utils.sqs_heartbeat import SqsHeartbeat
 
 T = TypeVar("T")
 
@@ -41,6 +44,16 @@ class InlineExecutor(Executor):
         return future
 
 
+class StillHeart(SqsHeartbeat[Delivery]):
+    """A heartbeat for what is over before its first beat: it starts no thread."""
+
+    @contextmanager
+    def holding(self, messages: Sequence[Delivery]) -> Iterator[None]:
+        self._held = {message.receipt_handle: message for message in messages if message.receipt_handle}
+        yield
+        self._held = {}
+
+
 @dataclass
 class InMemoryFunction:
     """One execution environment and the world around it; replace a port to see what the function makes of it."""
@@ -53,6 +66,7 @@ class InMemoryFunction:
     model: Any = None
     whatsapp: Any = None
     executor: Executor = field(default_factory=InlineExecutor)
+    heartbeat_type: type[SqsHeartbeat[Delivery]] = SqsHeartbeat
 
     def __post_init__(self) -> None:
         self.model = self.model or InMemoryModel(self.clock)
@@ -73,7 +87,7 @@ class InMemoryFunction:
             jitter=lambda: 0.5,
             new_owner=self._new_owner,
         )
-        return Runtime(SETTINGS, self.telemetry, wire(SETTINGS, ports))
+        return Runtime(SETTINGS, self.telemetry, wire(SETTINGS, ports, self.heartbeat_type))
 
     def process(self, event: object, timeout_seconds: float = TIMEOUT_SECONDS) -> list[str]:
         """Let one invocation process an event and return the ids of the messages that are not done."""

@@ -15,7 +15,7 @@ from tests.context_schema import VALIDATOR
 from tests.fakes.store import Record
 from tests.fuzz.bodies import Body
 from tests.fuzz.events import Case
-from tests.in_memory import SETTINGS, InMemoryFunction
+from tests.in_memory import SETTINGS, InMemoryFunction, StillHeart
 from utils.logging_config import EventLog
 
 MAX_LINE = 16 * 1024
@@ -49,7 +49,8 @@ class Observed:
     def __init__(self, case: Case) -> None:
         self.case = case
         with captured_output() as output:
-            self.function = InMemoryFunction(telemetry=EventLog("DEBUG", "1.0.0", SETTINGS.metrics_namespace))
+            log = EventLog("DEBUG", "1.0.0", SETTINGS.metrics_namespace)
+            self.function = InMemoryFunction(telemetry=log, heartbeat_type=StillHeart)
             self.answer = index.handle(self.function.runtime(), case.event, Context())
             self.printed = output.text
         self.lines: list[dict[str, Any]] = [json.loads(line) for line in self.printed.splitlines() if line]
