@@ -25,7 +25,8 @@ _CHATTY = ("openai", "httpx", "httpx2", "httpcore2", "urllib3", "botocore", "bot
 class EventLog:
     """The function's log lines and metrics.
 
-    Metrics of one invocation are written together by `flush`; those with a `code` are written at once.
+    Metrics of one invocation are written together by `flush`, when no other thread writes: Powertools prints a metric
+    and the end of its line one after the other, and a log line in between would make both unreadable.
     """
 
     def __init__(self, level: str, version: str, metrics_namespace: str) -> None:
@@ -36,6 +37,7 @@ class EventLog:
         self._logger.append_keys(version=version)
         self._metrics = Metrics(namespace=metrics_namespace, service=SERVICE)
         self._namespace = metrics_namespace
+        self._by_code: list[tuple[str, MetricUnit, float, str]] = []
         self._lock = Lock()
 
     def debug(self, event: str, **fields: Any) -> None:
@@ -58,16 +60,8 @@ class EventLog:
         unit = MetricUnit.Milliseconds if metric.endswith("Latency") else MetricUnit.Count
         with self._lock:
             self._metrics.add_metric(name=metric, unit=unit, value=value)
-            if code is None:
-                return
-            with single_metric(
-                name=metric,
-                unit=unit,
-                value=value,
-                namespace=self._namespace,
-                default_dimensions={"service": SERVICE},
-            ) as by_code:
-                by_code.add_dimension(name="code", value=code)
+            if code is not None:
+                self._by_code.append((metric, unit, value, code))
 
     def begin(self, aws_request_id: str) -> None:
         """Put the invocation's id on every line until the next call."""
@@ -76,8 +70,21 @@ class EventLog:
     def flush(self) -> None:
         """Write the metrics collected since the last call."""
         with self._lock:
+            for metric, unit, value, code in self._by_code:
+                self._write_by_code(metric, unit, value, code)
+            self._by_code.clear()
             if self._metrics.metric_set:
                 self._metrics.flush_metrics()
+
+    def _write_by_code(self, metric: str, unit: MetricUnit, value: float, code: str) -> None:
+        with single_metric(
+            name=metric,
+            unit=unit,
+            value=value,
+            namespace=self._namespace,
+            default_dimensions={"service": SERVICE},
+        ) as by_code:
+            by_code.add_dimension(name="code", value=code)
 
 
 def _line(event: str, fields: dict[str, Any]) -> dict[str, Any]:

@@ -162,14 +162,23 @@ def test_a_failure_is_counted_in_all_and_by_its_code(output: CapturedOutput) -> 
     assert "code" not in in_all
 
 
+def test_a_failure_is_not_counted_while_other_threads_may_log(output: CapturedOutput) -> None:
+    """Printed at once, its line and the newline after it had other lines between them."""
+    log = make_log()
+
+    log.metric(Metric.MESSAGES_FAILED, code="twilio_21211")
+
+    assert output.text == ""
+
+
 def test_no_metric_is_written_twice(output: CapturedOutput) -> None:
     log = make_log()
-    log.metric(Metric.MESSAGES_SENT)
+    log.metric(Metric.MESSAGES_FAILED, code="twilio_21211")
 
     log.flush()
     log.flush()
 
-    assert len(output.metrics) == 1
+    assert len(output.metrics) == 2
 
 
 def test_an_invocation_without_metrics_writes_none(output: CapturedOutput) -> None:
