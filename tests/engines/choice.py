@@ -45,7 +45,7 @@ def choose(environ: Mapping[str, str]) -> Choice:
     except EngineError as exc:
         if wanted:
             raise EngineError(
-                f"{VARIABLE}=localstack, but {str(exc)[0].lower()}{str(exc)[1:]}\n"
+                f"{VARIABLE}=localstack needs Docker. {exc}\n"
                 "Start Docker (or let this user use it), or run without it: ENGINE=ministack."
             ) from exc
         return Choice(MiniStack(enforce_iam=True), f"no Docker here ({exc})")

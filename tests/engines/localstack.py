@@ -15,7 +15,7 @@ from testcontainers.core.config import get_docker_socket, testcontainers_config
 from testcontainers.core.container import DockerContainer
 from testcontainers.core.docker_client import DockerClient
 from testcontainers.core.labels import LABEL_SESSION_ID, SESSION_ID
-from testcontainers.core.waiting_utils import WaitStrategy, WaitStrategyTarget
+from testcontainers.core.waiting_utils import WaitStrategy
 
 from tests.engines.engine import REGION, Ability, EngineError, Target, Traits
 
@@ -31,6 +31,7 @@ PYTHON = "3.13"
 PREFIX = "whatsapp-channel-processor-"
 START_SECONDS = 90
 CALL_SECONDS = 5
+DOCKER_SECONDS = 120
 LICENSE_EXIT_CODE = 55
 
 TRAITS = Traits(
@@ -85,6 +86,7 @@ class LocalStack:
         return Target(PYTHON, arch, arch)
 
     def start(self) -> Self:
+        self._client()
         try:
             self._container = self._configured().start()
             self._endpoint = self._container.get_url()
@@ -124,8 +126,8 @@ class LocalStack:
         raise EngineError("LocalStack keeps no state between its runs")
 
     def stop(self) -> None:
-        container, self._container = self._container, None
-        if container is None and self._docker is None:
+        self._container = None
+        if self._docker is None:  # never prepared or started
             return
         with suppress(DockerException, RequestException):
             self._remove_containers()
@@ -178,14 +180,15 @@ def docker_client() -> "Docker":
         EngineError: There is none, or it does not answer.
     """
     try:
-        client = DockerClient(timeout=120).client
+        client = DockerClient(timeout=CALL_SECONDS).client
         client.ping()
+        client.api.timeout = DOCKER_SECONDS
     except (DockerException, RequestException, OSError) as exc:
         raise EngineError(f"Docker does not answer: {_reason(exc)}") from exc
     return client
 
 
-class _Container(LocalStackContainer):  # type: ignore[misc]  # Any without testcontainers' types
+class _Container(LocalStackContainer):
     """LocalStackContainer that is ready when its wait strategy says so, not when a line is in its log."""
 
     def start(self, timeout: float = START_SECONDS) -> Self:
@@ -193,10 +196,10 @@ class _Container(LocalStackContainer):  # type: ignore[misc]  # Any without test
         return self
 
 
-class _Ready(WaitStrategy):  # type: ignore[misc]
+class _Ready(WaitStrategy):
     """Waits until LocalStack answers, or says at once that it never will."""
 
-    def wait_until_ready(self, container: WaitStrategyTarget) -> None:
+    def wait_until_ready(self, container: Any) -> None:
         end = time.monotonic() + START_SECONDS
         while time.monotonic() < end:
             wrapped = container.get_wrapped_container()

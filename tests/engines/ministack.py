@@ -4,7 +4,6 @@ import os
 import platform
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -15,9 +14,9 @@ from pathlib import Path
 from typing import Self
 
 from tests.engines.engine import DEFAULT_ACCOUNT, REGION, Ability, EngineError, Target, Traits, aws_environ
+from tests.engines.ports import HOST, free_port, is_free
 from tools.packaging.target import Arch
 
-HOST = "127.0.0.1"
 MAIN = Path(__file__).with_name("ministack_main.py")
 PYTHON = Path(__file__).parents[2] / ".venv-ministack" / "bin" / "python"
 
@@ -133,9 +132,11 @@ class MiniStack:
         """Return when it answers.
 
         Raises:
-            EngineError: It is not installed, or does not start.
+            EngineError: It is not installed, its port is taken, or it does not start.
         """
         self.target()
+        if self._wanted_port is not None and not is_free(self._wanted_port):
+            raise EngineError(f"Port {self._wanted_port} is taken: end what listens on it.")
         for _ in range(PORT_TRIES):
             self._launch()
             if self._answers_within(START_SECONDS):
@@ -146,10 +147,6 @@ class MiniStack:
             self.stop()
             if exit_code is None or "in use" not in log:
                 break
-            if self._wanted_port is not None:
-                raise EngineError(
-                    f"Port {self._wanted_port} is taken: end what listens on it, or let a free one be taken."
-                )
         how = "did not answer" if exit_code is None else f"ended with exit code {exit_code}"
         raise EngineError(f"MiniStack {how} within {START_SECONDS} s of its start; its last words:\n{log}")
 
@@ -189,7 +186,7 @@ class MiniStack:
         (folder / "tmp").mkdir()
         if self._state is not None and self._state.is_dir():
             shutil.copytree(self._state, folder / "state")
-        self.port = self._wanted_port or _free_port()
+        self.port = self._wanted_port or free_port()
         with (folder / "log").open("wb") as log:
             self._process = subprocess.Popen(
                 [self._python, "-P", MAIN],
@@ -259,13 +256,6 @@ def _ask(python: Path, code: str) -> str:
 
 def _version(python: Path) -> str:
     return _ask(python, "import importlib.metadata; print(importlib.metadata.version('ministack'))")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _end_group(process: "subprocess.Popen[bytes]") -> None:

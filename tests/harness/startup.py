@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import socket
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack
@@ -12,6 +11,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tests.engines.engine import Engine, aws_environ
+from tests.engines.ports import is_free
 from tests.harness.aws import Aws
 from tests.harness.packaging import build_package
 from tests.harness.plan import COMPANIES, Plan, merged
@@ -71,7 +71,7 @@ class Startup:
 
     def _what_is_left(self) -> Manifest | None:
         left = self.workspace.manifest()
-        if left and set(left.outputs) >= {plan.environment for plan in self._plans} and _is_free(left.engine_port):
+        if left and set(left.outputs) >= {plan.environment for plan in self._plans} and is_free(left.engine_port):
             return left
         self.workspace.clear()
         return None
@@ -111,7 +111,7 @@ class Startup:
     def _start_stubs(self, port: int) -> None:
         with self._timeline.step("stubs"):
             host = self._engine.traits.listen_on
-            self.stubs = StubProcess(host=host, port=port if _is_free(port) else 0, journal_limit=JOURNAL_LIMIT)
+            self.stubs = StubProcess(host=host, port=port if is_free(port) else 0, journal_limit=JOURNAL_LIMIT)
             self.stubs.start()
 
     def _start_engine(self, port: int | None) -> None:
@@ -208,16 +208,6 @@ class Startup:
 def terraform_environ(endpoint: str) -> dict[str, str]:
     """Return an environment in which our Terraform works on an engine, and soon gives up where there is none."""
     return {**os.environ, **aws_environ(endpoint), "AWS_MAX_ATTEMPTS": "3"}
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections that are over do not count
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
 
 
 def _port_of(endpoint: str) -> int:

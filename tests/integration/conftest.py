@@ -21,7 +21,7 @@ from tests.engines.engine import Ability
 from tests.eventually import eventually
 from tests.harness import Conversation, Deployment, Stack
 from tests.integration.keeper import StackKeeper, StackUnavailableError, WorkersKeeper
-from tests.integration.summary import Summary
+from tests.integration.summary import NO_STACK, Summary
 from tests.stubs import StubClient
 
 WORKERS = 3
@@ -69,7 +69,9 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[_KEEPER] = keeper
     config.pluginmanager.register(Summary(config, keeper), "integration-summary")
     if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: clean up, then go
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) is signal.SIG_DFL:
+                signal.signal(number, signal.default_int_handler)  # as Ctrl-C: clean up, then go
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -87,13 +89,15 @@ def needs_stack(item: pytest.Item) -> bool:
     return "place" in getattr(item, "fixturenames", ())
 
 
-@pytest.hookimpl(trylast=True)
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Have the stack start while tests that do without run."""
-    if any(needs_stack(item) for item in session.items) and not session.config.option.collectonly:
-        keeper = session.config.stash.get(_WORKERS_KEEPER, None)
-        if keeper is not None:
-            keeper.ask()
+    """Have the stack start while tests that do without run; where it can't, run none, and the summary says why."""
+    if session.config.option.collectonly or not any(needs_stack(item) for item in session.items):
+        return
+    try:
+        (session.config.stash.get(_WORKERS_KEEPER, None) or session.config.stash[_KEEPER]).begin()
+    except StackUnavailableError:
+        session.items.clear()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -127,9 +131,9 @@ def place(request: pytest.FixtureRequest) -> tuple[Stack, str]:
     try:
         there = config.stash.get(_WORKERS_KEEPER, None)
         return there.get() if there is not None else (config.stash[_KEEPER].get(), "dev")
-    except StackUnavailableError as exc:
-        request.session.shouldstop = f"no stack to test: {exc}"
-        pytest.fail(f"There is no stack to test: {exc}", pytrace=False)
+    except StackUnavailableError:
+        request.session.shouldstop = NO_STACK
+        pytest.skip(NO_STACK)  # the summary says why, once
 
 
 @pytest.fixture(scope="session")

@@ -6,16 +6,18 @@ stack is; each is given an environment of its own for as long as it lives, so th
 
 import secrets
 import threading
-from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
 from multiprocessing.connection import Client, Connection, Listener
 from typing import Any
 
 from tests.engines.choice import Choice
-from tests.engines.engine import EngineError
+from tests.engines.engine import Engine, EngineError
 from tests.harness import QUICK, Address, HarnessError, Plan, Stack, Step, Timeline
 from tests.harness.plan import merged
 from tools.infrastructure.errors import TerraformError
+from tools.infrastructure.runner import check_version
 
 NAME = "integration"
 
@@ -32,8 +34,6 @@ VARIABLES = merged(
     },
 )
 
-GIVE_UP_SECONDS = 60
-
 
 class StackUnavailableError(Exception):
     """The stack does not start; the message says why and what to do."""
@@ -46,40 +46,67 @@ class StackKeeper:
         """Take how an engine is chosen, how many environments to deploy and whom to tell about progress."""
         self._choose = choose
         self._tell = tell
-        self._lock = threading.Lock()
-        self._exit = ExitStack()
-        self._failure: StackUnavailableError | None = None
-        self._abandoned = False
         self._free = ["dev", *(f"lane{number}" for number in range(2, environments + 1))]
         self._plans = [Plan(environment, VARIABLES) for environment in self._free]
+        self._lock = threading.Lock()
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="stack-start")
+        self._start: Future[Stack] | None = None
+        self._exit = ExitStack()
+        self._abandoned = False
         self._listener: Listener | None = None
         self._password = secrets.token_bytes(16)
         self.keep = False
         self.choice: Choice | None = None
-        self.stack: Stack | None = None
+        self.failure = ""
+        self.on_failure: Callable[[], None] = lambda: None
         self.timeline = Timeline(self._report)
 
+    def begin(self) -> None:
+        """Start the stack in the background, unless something is missing that it needs.
+
+        Raises:
+            StackUnavailableError: Something is.
+        """
+        with self._lock:
+            if self.failure:
+                raise StackUnavailableError(self.failure)
+            if self._start is None:
+                with self._failing():
+                    self.choice = self._choose()
+                    self._tell(str(self.choice))
+                    check_version()
+                    self.choice.engine.prepare()
+                self._start = self._pool.submit(self._start_stack, self.choice.engine)
+
     def get(self) -> Stack:
-        """Return the stack; start it if nobody has.
+        """Return the stack as soon as it has started.
 
         Raises:
             StackUnavailableError: It does not start.
         """
-        with self._lock:
-            if self._failure is not None:
-                raise self._failure
-            if self.stack is None:
-                try:
-                    self.choice = self._choose()
-                    self._tell(str(self.choice))
-                    start = Stack.start(
-                        self.choice.engine, name=NAME, plans=self._plans, timeline=self.timeline, keep=self.keep
-                    )
-                    self.stack = self._exit.enter_context(start)
-                except (EngineError, HarnessError, TerraformError, RuntimeError) as exc:
-                    self._failure = StackUnavailableError(str(exc))
-                    raise self._failure from exc
-            return self.stack
+        self.begin()
+        assert self._start is not None
+        return self._start.result()
+
+    @property
+    def stack(self) -> Stack | None:
+        """The stack, if it has started."""
+        start = self._start
+        return start.result() if start and start.done() and start.exception() is None else None
+
+    def _start_stack(self, engine: Engine) -> Stack:
+        with self._failing():
+            start = Stack.start(engine, name=NAME, plans=self._plans, timeline=self.timeline, keep=self.keep)
+            return self._exit.enter_context(start)
+
+    @contextmanager
+    def _failing(self) -> Iterator[None]:
+        try:
+            yield
+        except (EngineError, HarnessError, TerraformError, RuntimeError) as exc:
+            self.failure = str(exc)
+            self.on_failure()
+            raise StackUnavailableError(self.failure) from exc
 
     def take_environment(self) -> str:
         """Return an environment that nobody else has, until it is given back."""
@@ -90,15 +117,10 @@ class StackKeeper:
         self._abandoned = True
         if self._listener is not None:
             self._listener.close()
-        is_idle = self._lock.acquire(blocking=False)
-        if not is_idle and self.choice is not None:  # it is starting in another thread, which this ends
-            self.choice.engine.stop()
-        is_idle = is_idle or self._lock.acquire(timeout=GIVE_UP_SECONDS)
-        try:
-            self._exit.close()
-        finally:
-            if is_idle:
-                self._lock.release()
+        if self.choice is not None and self._start is not None and not self._start.done():
+            self.choice.engine.stop()  # makes the start fail, which then cleans up
+        self._pool.shutdown()
+        self._exit.close()
 
     # Serving workers
 
@@ -122,6 +144,8 @@ class StackKeeper:
         environment = self.take_environment()
         with connection, suppress(EOFError, OSError):
             try:
+                self.begin()
+                connection.send({})
                 connection.send({"address": self.get().address.view(), "environment": environment})
             except StackUnavailableError as exc:
                 connection.send({"unavailable": str(exc)})
@@ -130,7 +154,7 @@ class StackKeeper:
 
     def _report(self, step: Step) -> None:
         if self._abandoned:
-            raise StackUnavailableError("the run was ended")
+            raise HarnessError("the run was ended")
         if step.seconds is not None:
             self._tell(f"  {step}")
 
@@ -142,12 +166,15 @@ class WorkersKeeper:
         self._where = address, password
         self._connection: Connection | None = None
 
-    def ask(self) -> Connection:
-        """Have the stack start, and an environment kept for this worker as long as it lives."""
-        if self._connection is None:
-            address, password = self._where
-            self._connection = Client(address, authkey=password)
-        return self._connection
+    def begin(self) -> None:
+        """Have the stack start, and an environment kept for this worker as long as it lives.
+
+        Raises:
+            StackUnavailableError: Something is missing that it needs.
+        """
+        address, password = self._where
+        self._connection = Client(address, authkey=password)
+        self._receive(self._connection)
 
     def get(self) -> tuple[Stack, str]:
         """Return the stack and the environment of this worker.
@@ -155,7 +182,14 @@ class WorkersKeeper:
         Raises:
             StackUnavailableError: It does not start.
         """
-        answer: dict[str, Any] = self.ask().recv()
+        if self._connection is None:
+            self.begin()
+        assert self._connection is not None
+        answer = self._receive(self._connection)
+        return Stack(Address.of(answer["address"])), answer["environment"]
+
+    def _receive(self, connection: Connection) -> dict[str, Any]:
+        answer: dict[str, Any] = connection.recv()
         if "unavailable" in answer:
             raise StackUnavailableError(answer["unavailable"])
-        return Stack(Address.of(answer["address"])), answer["environment"]
+        return answer

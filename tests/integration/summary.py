@@ -13,6 +13,7 @@ from tests.integration.keeper import StackKeeper
 from tests.stubs.openapi_check import DOCUMENTS, validate_journal
 
 OPENAPI_DIR = Path(__file__).parents[3] / "shared" / "openapi"
+NO_STACK = "there is no stack to test"
 NODE = "tests/integration/whole_run.py"
 SHOWN_SLOWEST = 6
 SHOWN_FAULTS = 20
@@ -25,9 +26,20 @@ class Summary:
         self._config = config
         self._keeper = keeper
         self._began = time.monotonic()
+        self._session: pytest.Session
         self._seconds: defaultdict[str, float] = defaultdict(float)
         self._outcomes: defaultdict[str, int] = defaultdict(int)
         self._skipped: defaultdict[str, list[str]] = defaultdict(list)
+
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        """Have a start that fails end the run at once, not at the first test that needs the stack."""
+        self._session = session
+        runner = self._config.pluginmanager.getplugin("dsession") or session
+
+        def stop() -> None:
+            runner.shouldstop = NO_STACK
+
+        self._keeper.on_failure = stop
 
     def pytest_report_header(self) -> str:
         return f"integration: {self._config.option.numprocesses or 1} environment(s) on one engine"
@@ -41,6 +53,11 @@ class Summary:
             self._skipped[reason].append(report.nodeid.rpartition("::")[2].partition("@")[0])
 
     @pytest.hookimpl(tryfirst=True)
+    def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
+        """Say nothing of each test that finds no stack."""
+        return ("", "", "") if report.skipped and NO_STACK in str(report.longrepr) else None
+
+    @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         """Check what only the whole run can show, while the stack is still there, and end it."""
         stack = self._keeper.stack
@@ -51,6 +68,8 @@ class Summary:
             else:
                 reason = f"the vendors' OpenAPI documents are not at {OPENAPI_DIR}"
                 self._report("all_traffic_keeps_to_the_vendors_documents", "skipped", reason, 0.0)
+        if self._keeper.failure:
+            session.exitstatus = pytest.ExitCode.INTERRUPTED
         self._keeper.end()
 
     def _check(self, session: pytest.Session, name: str, find: Callable[[], list[str]]) -> None:
@@ -66,6 +85,7 @@ class Summary:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def _report(self, name: str, outcome: str, text: str | None, seconds: float) -> None:
+        self._session.testscollected += 1  # the progress line counts it too
         location = (NODE, 0, name)
         longrepr = (NODE, 0, f"Skipped: {text}") if outcome == "skipped" else text
         for when, result, words, took in (("call", outcome, longrepr, seconds), ("teardown", "passed", None, 0.0)):
@@ -74,7 +94,7 @@ class Summary:
                 location=location,
                 keywords={},
                 outcome=result,  # type: ignore[arg-type]
-                longrepr=words,  # type: ignore[arg-type]
+                longrepr=words,
                 when=when,  # type: ignore[arg-type]
                 duration=took,
             )
@@ -84,6 +104,9 @@ class Summary:
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         terminal = terminalreporter
         keeper = self._keeper
+        if keeper.failure:
+            terminal.section(NO_STACK, sep="-", red=True)
+            terminal.write_line(keeper.failure)
         if keeper.stack is None or keeper.choice is None:
             return
         terminal.section("the whole product on an engine", sep="-")

@@ -15,8 +15,8 @@ import pytest
 from boto3.session import Session
 from botocore.exceptions import ClientError
 
-from tests.engines.engine import REGION
-from tests.engines.ministack import EngineError, MiniStack
+from tests.engines.engine import REGION, EngineError
+from tests.engines.ministack import MiniStack
 from tests.eventually import eventually
 
 pytestmark = pytest.mark.integration
