@@ -71,9 +71,7 @@ def test_provider_out_of_reach_is_named_with_what_to_do_and_nothing_is_left(
     engine = MiniStack()
 
     with (
-        pytest.raises(
-            TerraformError, match=r"TF_PLUGIN_MIRROR=.* does not hold hashicorp/aws [\d.]+ for (.|\n)*Unpack it"
-        ),
+        pytest.raises(TerraformError, match=r"MIRROR=.* does not hold hashicorp/aws [\d.]+ for (.|\n)*Unpack it"),
         Stack.start(engine, name="without-provider"),
     ):
         pytest.fail("it starts without a provider")
