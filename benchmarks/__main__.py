@@ -1,0 +1,89 @@
+"""Command line of the benchmarks: `python -m benchmarks --help`."""
+
+from pathlib import Path
+from types import ModuleType
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from benchmarks import packages
+from benchmarks.bench import Bench, Sizes
+from benchmarks.figure import Figure
+from benchmarks.measures import batch, cold_start, latency, package, warm_path
+from benchmarks.report import report
+from benchmarks.results import Results, table
+from benchmarks.runtime_api import FunctionError
+from benchmarks.scaling import update_file
+from benchmarks.world import Router, running_world
+from tests.engines.engine import EngineError
+from tools.packaging.errors import PackageError
+from tools.packaging.manifest import Manifest, manifest_path
+
+MEASURES: dict[str, ModuleType] = {
+    "package": package,
+    "cold-start": cold_start,
+    "batch": batch,
+    "latency": latency,
+    "warm-path": warm_path,
+}
+HERE = Path(__file__).parent
+SCALING = HERE.parent / "docs" / "scaling.md"
+
+
+def main(
+    only: Annotated[
+        list[str] | None, typer.Option(help=f"Measure this alone, write nothing: {', '.join(MEASURES)}. Repeatable.")
+    ] = None,
+    conversations: Annotated[
+        int, typer.Option(min=100, help="How many go through the function, one batch after another.")
+    ] = 10_000,
+    starts: Annotated[int, typer.Option(min=1, help="Cold starts of each package.")] = 7,
+) -> None:
+    """Measure the function beside a plain baseline; write RESULTS.md, results.json and the tables of the documents."""
+    console = Console(highlight=False)
+    if unknown := set(only or ()) - set(MEASURES):
+        raise typer.BadParameter(f"there is no {', '.join(sorted(unknown))}; there are {', '.join(MEASURES)}")
+    try:
+        figures = _run([MEASURES[name] for name in only or MEASURES], Sizes(conversations, starts), console)
+        results = Results.now(figures, packages.compiler().version)
+        console.print(table(figures))
+        if not only:
+            _write(results)
+            console.print("Written: benchmarks/RESULTS.md, benchmarks/results.json and the tables of docs/scaling.md.")
+    except (packages.BenchmarkError, EngineError, FunctionError, PackageError) as exc:
+        Console(stderr=True, highlight=False).print(str(exc), style="red", markup=False, soft_wrap=True)
+        raise typer.Exit(1) from exc
+    for figure in results.broken:  # a measurement, not a test: a busy machine breaks limits on its own
+        console.print(f"Not held: {figure.name}", style="red", markup=False)
+
+
+def _run(measures: list[ModuleType], sizes: Sizes, console: Console) -> list[Figure]:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("setting up", total=sum(measure.steps(sizes) for measure in measures) + 1)
+
+        def tick(what: str) -> None:
+            progress.update(task, description=what, advance=1)
+            if not console.is_terminal:
+                progress.console.print(what)
+
+        python, ours, baseline = packages.runtime_python(), packages.ours(), packages.baseline()
+        with running_world() as world:
+            bench = Bench(world, python, ours, baseline, Router(), sizes, tick)
+            return [figure for measure in measures for figure in measure.measure(bench)]
+
+
+def _write(results: Results) -> None:
+    archive = packages.archive_for_aws()
+    manifest = Manifest.read(manifest_path(archive))
+    if manifest is None:
+        raise packages.BenchmarkError(f"{manifest_path(archive)} is gone: run this again")
+    results.write(HERE / "results.json")
+    (HERE / "RESULTS.md").write_text(report(results, manifest))
+    update_file(SCALING, results)
+
+
+if __name__ == "__main__":
+    typer.run(main)

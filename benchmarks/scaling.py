@@ -1,0 +1,138 @@
+"""Scaling: the tables of docs/scaling.md and RESULTS.md that the cost model makes of measured figures."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from benchmarks.cost import MILLION, Usage, bill, demand
+from benchmarks.results import Results, markdown
+
+BATCH = 10
+LATENCIES = (5, 20, 60)
+PER_DAY = 10 * MILLION
+PEAK_FACTORS = (1, 3)
+WRITES_TO_OPENAI = 2
+"""One opens the conversation, one asks; the rest are polls."""
+
+BEGIN, END = "<!-- {name}: made by `make bench` -->", "<!-- end of {name} -->"
+
+
+def usages(results: Results, latency: int) -> tuple[Usage, Usage, Usage]:
+    """Return what ten messages in a batch take, what one alone takes, and what the baseline takes."""
+    invocation, polls = results[f"batch_{latency}"], results[f"polls_{latency}"]
+    ours = Usage(
+        batch=BATCH,
+        batch_seconds=invocation.ours,
+        writes=results["writes"].ours,
+        item_bytes=results["item_bytes"].ours,
+        secret_reads=results["secret_reads"].ours,
+        log_bytes=results["log_bytes"].ours,
+        openai_requests=WRITES_TO_OPENAI + polls.ours,
+    )
+    plain = Usage(
+        batch=BATCH,
+        batch_seconds=invocation.baseline or 0,
+        writes=results["writes"].baseline or 0,
+        item_bytes=results["item_bytes"].baseline or 0,
+        secret_reads=results["secret_reads"].baseline or 0,
+        log_bytes=results["log_bytes"].baseline or 0,
+        openai_requests=WRITES_TO_OPENAI + (polls.baseline or 0),
+    )
+    return ours, alone(ours), plain
+
+
+def alone(usage: Usage) -> Usage:
+    """Return the same for a message that is alone in its batch, as on a quiet queue."""
+    return replace(usage, batch=1)
+
+
+def costs(results: Results) -> str:
+    """Return the table of dollars for a million conversations."""
+    rows = []
+    for latency in LATENCIES:
+        for name, usage in zip(
+            ("ours, batches of 10", "ours, one by one", "baseline"), usages(results, latency), strict=True
+        ):
+            cost = bill(usage)
+            parts = (cost.compute, cost.requests, cost.table, cost.queue, cost.logs, cost.secrets, cost.total)
+            rows.append(
+                (f"{latency} s, {name}", f"{usage.messages_per_second:.2f}", *(f"{part:.2f}" for part in parts))
+            )
+    headers = (
+        "model takes",
+        "messages/s",
+        "Lambda time",
+        "invocations",
+        "DynamoDB",
+        "SQS",
+        "logs",
+        "secrets",
+        "total $",
+    )
+    return markdown(rows, headers)
+
+
+def arithmetic(results: Results, latency: int = 20) -> str:
+    """Return the largest term, spelt out."""
+    usage, single, plain = usages(results, latency)
+    lines = []
+    for name, each in (("batches of 10", usage), ("one by one", single), ("baseline", plain)):
+        lines.append(
+            f"- {name}: {each.batch_seconds:.2f} s x {each.memory_mb / 1024:g} GB / {each.batch} message"
+            f"{'s' if each.batch > 1 else ''} = {each.gb_seconds:.3f} GB-s; x 1,000,000 x $0.0000133334"
+            f" = ${bill(each).compute:.2f}"
+        )
+    return "\n".join(lines)
+
+
+def demands(results: Results) -> str:
+    """Return the table of what ten million conversations a day ask of each part."""
+    rows = []
+    for factor in PEAK_FACTORS:
+        for latency in LATENCIES:
+            usage = usages(results, latency)[0]
+            need = demand(usage, PER_DAY, factor)
+            daily = bill(usage, PER_DAY).total
+            rows.append(
+                (
+                    f"{latency} s, {factor} x the average",
+                    f"{need.per_second:,.0f}",
+                    f"{need.in_flight:,.0f}",
+                    f"{need.environments:,}",
+                    f"{need.write_units:,.0f}",
+                    f"{need.openai_requests_per_minute:,.0f}",
+                    f"{need.senders}",
+                    f"{daily:,.0f}" if factor == 1 else "",
+                )
+            )
+    headers = (
+        "model takes, at the peak",
+        "messages/s",
+        "in flight",
+        "environments",
+        "write units/s",
+        "OpenAI requests/min",
+        "senders",
+        "$/day",
+    )
+    return markdown(rows, headers)
+
+
+def blocks(results: Results) -> dict[str, str]:
+    """Return each part of docs/scaling.md that follows from measured figures, by its name there."""
+    return {"costs": costs(results), "arithmetic": arithmetic(results), "demands": demands(results)}
+
+
+def update(document: str, parts: dict[str, str]) -> str:
+    """Return a document with the parts between their marks replaced."""
+    for name, text in parts.items():
+        begin, end = BEGIN.format(name=name), END.format(name=name)
+        before, mark, rest = document.partition(begin)
+        _, closing, after = rest.partition(end)
+        if not mark or not closing:
+            raise ValueError(f"the document has no part {name!r}, from {begin} to {end}")
+        document = f"{before}{begin}\n{text}\n{end}{after}"
+    return document
+
+
+def update_file(path: Path, results: Results) -> None:
+    path.write_text(update(path.read_text(), blocks(results)))
