@@ -1,7 +1,6 @@
 """Phone process: the local phone as people start it, in a process of its own."""
 
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -15,8 +14,6 @@ START_SECONDS = 240
 """The first start builds the package and waits for Terraform."""
 
 END_SECONDS = 60
-
-_URL = re.compile(r"The local phone is at (http://\S+)")
 
 
 class PhoneDidNotStartError(Exception):
@@ -36,7 +33,8 @@ class PhoneProcess:
         self._process: subprocess.Popen[str] | None = None
         self._reader: threading.Thread | None = None
         self._said: list[str] = []
-        self._answered = threading.Event()
+        self._news = threading.Condition()
+        self._is_silent = False
         self.url = ""
         self.exit_code: int | None = None
 
@@ -56,6 +54,16 @@ class PhoneProcess:
         Raises:
             PhoneDidNotStartError: It ended, or took too long.
         """
+        self.launch()
+        try:
+            self.url = self.wait_for("The local phone is at ").split()[5]
+        except PhoneDidNotStartError:
+            self.end()
+            raise
+        return self
+
+    def launch(self) -> None:
+        """Start it, and wait for nothing."""
         process = self._process = subprocess.Popen(
             self._command,
             cwd=ROOT,
@@ -68,11 +76,19 @@ class PhoneProcess:
         )
         self._reader = threading.Thread(target=self._read, args=(process,), daemon=True, name="what the phone says")
         self._reader.start()
-        self._answered.wait(START_SECONDS)
-        if not self.url:
-            self.end()
-            raise PhoneDidNotStartError(f"{' '.join(self._command)} did not start:\n{self.said}")
-        return self
+
+    def wait_for(self, words: str) -> str:
+        """Return the first line with these words.
+
+        Raises:
+            PhoneDidNotStartError: It ended, or said nothing of the kind in time.
+        """
+        with self._news:
+            self._news.wait_for(lambda: self._is_silent or words in self.said, START_SECONDS)
+        for line in self.said.splitlines():
+            if words in line:
+                return line
+        raise PhoneDidNotStartError(f"{' '.join(self._command)} never said {words!r}:\n{self.said}")
 
     def end(self) -> int:
         """End it and return its exit code."""
@@ -96,12 +112,12 @@ class PhoneProcess:
             self.end()
 
     def _read(self, process: "subprocess.Popen[str]") -> None:
-        if process.stdout is None:
-            return
-        with process.stdout:
-            for line in process.stdout:
-                self._said.append(line)
-                if found := _URL.search(line):
-                    self.url = found.group(1)
-                    self._answered.set()
-        self._answered.set()
+        if process.stdout is not None:
+            with process.stdout:
+                for line in process.stdout:
+                    with self._news:
+                        self._said.append(line)
+                        self._news.notify_all()
+        with self._news:
+            self._is_silent = True
+            self._news.notify_all()

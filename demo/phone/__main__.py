@@ -17,6 +17,8 @@ try:
     from tests.harness.progress import Timeline
 except ModuleNotFoundError as exc:
     sys.exit(f"{exc.name} is not installed for {sys.executable}: run `make dev`, which installs everything into .venv.")
+except KeyboardInterrupt:
+    sys.exit(130)  # nothing was started yet
 
 Port = Annotated[int, typer.Option(min=0, max=65535, help="Where the page is; 0 takes a free port.")]
 

@@ -6,6 +6,7 @@ import urllib.request
 from collections.abc import Iterator
 from typing import Any
 
+import psutil
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, Page, expect
 
@@ -22,11 +23,16 @@ _NUMBERS = itertools.count(1)
 
 @pytest.fixture(scope="package")
 def phone() -> Iterator[PhoneProcess]:
-    """The local phone, with a stack of its own: its faults are everybody's."""
+    """The local phone, with a stack of its own, as its faults are everybody's; at the end, it ends as it says."""
     if not ministack.PYTHON.exists():
         pytest.skip("the local phone runs on MiniStack, which is not installed: make setup")
     with PhoneProcess() as process:
         yield process
+        children = psutil.Process(process.pid).children(recursive=True)
+        assert process.end() == 0, process.said
+        assert process.said.rstrip().endswith("Ended; nothing is left running.")
+        assert children
+        assert [child for child in children if child.is_running()] == []
 
 
 @pytest.fixture(scope="package")

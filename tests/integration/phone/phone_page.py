@@ -54,11 +54,13 @@ class PhonePage:
 
     @property
     def tab(self) -> Locator:
-        return self.page.locator("#phones").get_by_role("button", name=self.first_name)
+        return self.page.locator("#phones").get_by_role("button", name=f"{self.first_name},")
 
     @property
     def messages(self) -> Locator:
-        return self.page.get_by_role("log", name="Messages").get_by_role("listitem")
+        """What is on the recipient's phone, once that is the one shown."""
+        device = self.page.locator(".device").filter(has_text=f"on {self.first_name}'s phone")
+        return device.get_by_role("log", name="Messages").get_by_role("listitem")
 
     # The story
 
@@ -78,6 +80,10 @@ class PhonePage:
     @property
     def deliveries(self) -> Locator:
         return self.story.locator(".delivery")
+
+    @property
+    def record(self) -> Locator:
+        return self.story.locator("details.record")
 
     # The dead letters
 

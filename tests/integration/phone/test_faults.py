@@ -83,7 +83,9 @@ def test_record_that_could_not_be_closed_rings_the_alarm_and_heals_without_a_sec
 
     phone_page.switch("DynamoDB refuses the final write", on=False)
 
-    expect(phone_page.state).to_have_text("sent once, reconciled")
+    expect(phone_page.state).to_have_text("sent")
+    expect(phone_page.step("Resumed").first).to_be_visible()
+    expect(phone_page.step("Sent")).to_have_count(1)
     expect(phone_page.messages).to_have_count(1)
 
 

@@ -1,6 +1,7 @@
 """The local phone as a process: what it listens on, whom it refuses, how it ends."""
 
 import http.client
+import signal
 import subprocess
 import sys
 from urllib.parse import urlsplit
@@ -70,15 +71,14 @@ def test_taken_port_is_said_at_once(phone: PhoneProcess) -> None:
     assert "MiniStack" not in second.stdout
 
 
-def test_ctrl_c_ends_everything(request: pytest.FixtureRequest) -> None:
-    """Last of all where tests run in their order; a phone of its own everywhere."""
-    request.getfixturevalue("phone")
-    with PhoneProcess() as own:
-        children = psutil.Process(own.pid).children(recursive=True)
+def test_ctrl_c_while_it_starts_leaves_nothing_behind() -> None:
+    process = PhoneProcess()
+    process.launch()
+    process.wait_for("Starting AWS")
+    children = psutil.Process(process.pid).children(recursive=True)
 
-        code = own.end()
+    code = process.end()
 
-    assert code == 0
-    assert own.said.rstrip().endswith("Ended; nothing is left running.")
-    assert children
+    assert code == 128 + signal.SIGINT
+    assert process.said.rstrip().endswith("Interrupted; nothing is left running.")
     assert [child for child in children if child.is_running()] == []
