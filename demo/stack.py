@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from demo.ending import Interruption
 from demo.examples import TEMPLATES
 from tests.engines.ministack import MiniStack
+from tests.harness.deployment import Deployment
 from tests.harness.plan import QUICK, Plan, merged
 from tests.harness.progress import Timeline
 from tests.harness.stack import Stack
@@ -32,7 +33,7 @@ def running_stack(timeline: Timeline, interruption: Interruption) -> Iterator[St
             for content_sid, text in TEMPLATES.items():
                 stack.stubs.set_template(content_sid, text)
             with timeline.step("the function"):
-                _warm_up(stack)
+                warm_up(stack.deployment())
             yield stack
         finally:
             interruption.wait_for_end()
@@ -40,9 +41,8 @@ def running_stack(timeline: Timeline, interruption: Interruption) -> Iterator[St
                 parts.close()
 
 
-def _warm_up(stack: Stack) -> None:
+def warm_up(deployment: Deployment) -> None:
     """Have the function's imports behind us: on a busy machine, they would cost a message one of its receives."""
-    deployment = stack.deployment()
     deployment.aws.client("lambda").invoke(
         FunctionName=deployment.outputs["function_name"], Payload=json.dumps({"Records": []})
     )

@@ -14,6 +14,7 @@ from demo.examples import ready_examples, template_reply
 from demo.observation import Observation, Observer, ops_aws
 from demo.phone.faults import Faults
 from demo.phone.view import Sent, phone_id, view_of
+from demo.stack import warm_up
 from ops.dead_letters import Letters, find_queue
 from ops.names import Names
 from ops.redrive import Move
@@ -159,6 +160,7 @@ def open_world(stack: Stack) -> Iterator[World]:
         deployment.changed(AWS_ENDPOINT_URL_DYNAMODB=table.url),
         World(deployment, stack.stubs, Faults(deployment, stack.stubs, table)) as world,
     ):
+        warm_up(deployment)  # which a change of its environment has made necessary again
         yield world
 
 
