@@ -20,7 +20,9 @@ CALL_SECONDS = 20.0
 """Longest time of one call; a run itself may take as long as the invocation."""
 
 FIRST_POLL_SECONDS = 0.25
-POLL_SHARE = 0.1
+POLL_SHARE = 0.08
+"""A poll takes time too, and both together stay under a tenth of the run."""
+
 MAX_POLL_SECONDS = 10.0
 
 
@@ -140,7 +142,7 @@ class OpenAIProcessor:
 
 
 def poll_pause_seconds(elapsed_seconds: float, wish_seconds: float | None) -> float:
-    """Return how long to wait before the next poll: the vendor's wish, else a tenth of the time waited so far."""
+    """Return how long to wait before the next poll: the vendor's wish, else a small part of the time waited so far."""
     if wish_seconds is not None:
         return min(max(wish_seconds, 0.0), MAX_POLL_SECONDS)
     return min(max(elapsed_seconds * POLL_SHARE, FIRST_POLL_SECONDS), MAX_POLL_SECONDS)
