@@ -22,6 +22,7 @@ class Ability(StrEnum):
 
     METRIC_FILTERS = "count log lines by metric filters"
     ROLE_ENFORCEMENT = "hold the function to its role"
+    POLICY_SIMULATOR = "tell what a policy allows (SimulateCustomPolicy)"
     DEAD_LETTER_REDRIVE = "move messages out of a DLQ by itself (StartMessageMoveTask)"
     CONCURRENT_BATCHES = "run several batches of one queue at the same time"
     MAPPING_METRICS = "keep the metrics configuration of an event source mapping"

@@ -42,6 +42,7 @@ TRAITS = Traits(
     keeps_state=False,
     lacks={
         Ability.ROLE_ENFORCEMENT: "LocalStack's community edition does not hold functions to their roles",
+        Ability.POLICY_SIMULATOR: "LocalStack has no SimulateCustomPolicy",
         Ability.CONCURRENT_BATCHES: "LocalStack runs the batches of a queue one after another",
     },
     variables={"alerting": {"saved_queries": False}},  # PutQueryDefinition is missing

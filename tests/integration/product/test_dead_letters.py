@@ -6,7 +6,7 @@ import uuid
 import pytest
 
 from tests.engines.engine import Ability
-from tests.harness import Deployment, Stack
+from tests.harness import Deployment, LogLine, Stack
 from tests.harness.plan import twilio_secret
 from tests.integration.conftest import MakeConversation
 from tests.stubs import StubClient, answer
@@ -25,16 +25,20 @@ FOREIGN_SECRET = {
 }
 
 
-def redrive(stack: Stack, deployment: Deployment) -> None:
-    """Move everything out of the DLQ: by SQS itself, or as a person would where the engine has no such task."""
-    if Ability.DEAD_LETTER_REDRIVE in stack.traits.lacks:
-        for body in deployment.delete_dead_letters():
-            deployment.send(body)
-        return
-    queue = deployment.aws.client("sqs")
-    attributes = queue.get_queue_attributes(
-        QueueUrl=deployment.outputs["dead_letter_queue_url"], AttributeNames=["QueueArn"]
-    )["Attributes"]
+def is_failure_of(message_id: str, line: LogLine) -> bool:
+    return line.event == "message_failed" and line.json is not None and line.json["message_id"] == message_id
+
+
+def move_by_hand(deployment: Deployment) -> None:
+    """Send everything in the DLQ again, as new messages."""
+    for body in deployment.delete_dead_letters():
+        deployment.send(body)
+
+
+def move_by_task(deployment: Deployment) -> None:
+    """Have SQS move everything out of the DLQ."""
+    queue, url = deployment.aws.client("sqs"), deployment.outputs["dead_letter_queue_url"]
+    attributes = queue.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]
     queue.start_message_move_task(SourceArn=attributes["QueueArn"])
 
 
@@ -58,12 +62,11 @@ def test_refused_message_is_in_the_dlq_within_seconds(
     record = conversation.wait_for_status("failed_validation")
     assert fault in record["last_error"]["message"]
     assert record["last_error"]["receive_count"] == RECEIVES
-    failures = [
-        line
-        for line in conversation.deployment.log.lines(since)
-        if line.json is not None and (line.event, line.json.get("message_id")) == ("message_failed", message_id)
-    ]
-    assert len(failures) == RECEIVES
+    failures = conversation.wait_for(
+        "each receive is in the log",
+        lambda: [line for line in conversation.deployment.log.lines(since) if is_failure_of(message_id, line)],
+        lambda lines: len(lines) == RECEIVES,
+    )
     assert dead_at - failures[0].time_ms < SHORTEST_BACKOFF_SECONDS * 1000
     assert conversation.journal() == []
 
@@ -81,7 +84,7 @@ def test_third_failed_receive_ends_in_the_dlq_and_a_redrive_sends_once(
     conversation.send()
     letter = conversation.wait_for_dead_letter(within=conversation.within(RECEIVES * TRIES_PER_RECEIVE))
     failed = conversation.record
-    redrive(stack, deployment)
+    (move_by_hand if Ability.DEAD_LETTER_REDRIVE in stack.traits.lacks else move_by_task)(deployment)
     record = conversation.wait_until_sent()
 
     assert json.loads(letter.body)["conversation_data"]["conversation_id"] == conversation.conversation_id
@@ -98,8 +101,9 @@ def test_third_failed_receive_ends_in_the_dlq_and_a_redrive_sends_once(
 
 
 def test_redrive_after_the_cause_is_fixed_sends_what_failed_for_good(
-    make_conversation: MakeConversation, deployment: Deployment, stack: Stack
+    make_conversation: MakeConversation, deployment: Deployment
 ) -> None:
+    """Moved by hand: to LocalStack a moved message stays the one that failed, where AWS gives it a new id."""
     reference = f"whatsapp-credentials/acme/{uuid.uuid4().hex[:8]}/twilio"
     conversation = make_conversation(credentials=reference)
 
@@ -107,7 +111,7 @@ def test_redrive_after_the_cause_is_fixed_sends_what_failed_for_good(
     conversation.wait_for_dead_letter()
     failed = conversation.wait_for_status("failed_secrets_fetch")
     deployment.store_secret(reference, twilio_secret())
-    redrive(stack, deployment)
+    move_by_hand(deployment)
     record = conversation.wait_until_sent()
     conversation.send()
     conversation.wait_for_line("duplicate_suppressed")

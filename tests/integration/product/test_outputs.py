@@ -139,7 +139,10 @@ def the_key_encrypts_whatever_holds_data(deployment: Deployment, _: Conversation
     assert table(deployment)["SSEDescription"]["KMSMasterKeyArn"] == key
     topic = deployment.aws.client("sns").get_topic_attributes(TopicArn=outputs["alarm_topic_arn"])
     assert topic["Attributes"]["KmsMasterKeyId"] == key
-    assert deployment.function_configuration()["KMSKeyArn"] == key
+    (group,) = deployment.aws.client("logs").describe_log_groups(logGroupNamePrefix=outputs["log_group_name"])[
+        "logGroups"
+    ]
+    assert group["kmsKeyId"] == key
 
 
 @use_of("deletion_protection")

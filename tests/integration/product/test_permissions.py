@@ -168,8 +168,9 @@ def test_function_misses_each_permission(
     [pytest.param(one, call, id=f"{call.who}-{one.action}") for one, call in MISSED_BY_AWS.items()],
 )
 def test_aws_misses_each_permission_that_it_uses_in_the_name_of_the_role(
-    permission: Permission, call: Call, deployment: Deployment
+    permission: Permission, call: Call, deployment: Deployment, needs: Callable[[Ability], None]
 ) -> None:
+    needs(Ability.POLICY_SIMULATOR)
     role, iam = Role(deployment), deployment.aws.client("iam")
 
     def decision(policy: dict[str, Any], context: dict[str, str]) -> str:

@@ -41,8 +41,7 @@ def test_rotation_in_the_middle_of_the_traffic_fails_no_message(
         stubs.outcome(Outcome(duration_seconds=MODEL_SECONDS), match=conversation.recipient_tel)
 
     accept_and_store(old)
-    for conversation in before:
-        conversation.send()
+    deployment.send_together([conversation.body() for conversation in before])
     before[0].wait_for("all runs have begun", lambda: all(one.journal("openai.responses.create") for one in before))
     accept_and_store(new)
     stubs.change_openai_keys(revoke=[f"sk-{old}"])
