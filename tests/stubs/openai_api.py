@@ -15,6 +15,9 @@ from tests.stubs.script import Script
 from tests.stubs.settings import Settings
 from tests.stubs.wire import Reply, Request
 
+MODELS = ("gpt-6-luna", "gpt-6-sol")
+"""What is listed; a response may ask for any other model too."""
+
 
 class OpenAIApi:
     """Everything one organization has at OpenAI, and the outcomes scripted for its runs."""
@@ -30,6 +33,7 @@ class OpenAIApi:
             "conversations": self._conversations.handle,
             "assistants": self._assistants.handle,
             "threads": self._assistants.handle,
+            "models": lambda *_: Reply.of_json(payloads.models(MODELS)),
             "unknown": _refuse_unknown,
         }
         self._views: dict[str, Callable[[Sequence[str]], list[dict[str, Any]]]] = {

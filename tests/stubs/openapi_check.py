@@ -23,6 +23,29 @@ DOCUMENTS = {
     "responses": "openai_responses_conversations.json",
 }
 
+_MODEL = {
+    "type": "object",
+    "required": ["id", "object", "created", "owned_by"],
+    "properties": {
+        "id": {"type": "string"},
+        "object": {"type": "string", "enum": ["model"]},
+        "created": {"type": "integer"},
+        "owned_by": {"type": "string"},
+    },
+}
+_MODELS = {
+    "type": "object",
+    "required": ["object", "data"],
+    "properties": {"object": {"type": "string", "enum": ["list"]}, "data": {"type": "array", "items": _MODEL}},
+}
+_LIST_MODELS = {
+    "get": {
+        "operationId": "listModels",
+        "responses": {"200": {"description": "OK", "content": {"application/json": {"schema": _MODELS}}}},
+    }
+}
+"""`GET /models`, which the snapshot leaves out. Source: openai-python, `types/model.py`."""
+
 _ORIGIN = "http://stub"
 _MAX_FAULT_CHARACTERS = 400
 
@@ -99,7 +122,7 @@ def _amend(document: dict[str, Any]) -> dict[str, Any]:
     """Bring the OpenAI snapshot in line with what its API does today.
 
     Codes and reasons added since; a longer `safety_identifier`; and the 404 that the document shows without its
-    `error` object, which the API does wrap like every other error.
+    `error` object, which the API does wrap like every other error. The list of models.
     """
     amended = copy.deepcopy(document)
     schemas = amended["components"]["schemas"]
@@ -114,6 +137,8 @@ def _amend(document: dict[str, Any]) -> dict[str, Any]:
             not_found = operation.get("responses", {}).get("404") if isinstance(operation, dict) else None
             if not_found and "content" in not_found:
                 not_found["content"]["application/json"]["schema"] = {"$ref": "#/components/schemas/ErrorResponse"}
+    if "/responses" in amended["paths"]:
+        amended["paths"].setdefault("/models", _LIST_MODELS)
     return amended
 
 

@@ -17,6 +17,16 @@ def new_id(prefix: str, characters: int = 48) -> str:
     return f"{prefix}_{secrets.token_hex(characters // 2)}"
 
 
+# --- OpenAI: models ---
+
+
+def models(names: Sequence[str]) -> JsonObject:
+    """Build the list of models."""
+    created_at = 1_790_000_000
+    listed = [{"id": name, "object": "model", "created": created_at, "owned_by": "openai"} for name in names]
+    return {"object": "list", "data": listed}
+
+
 # --- OpenAI: Responses and Conversations ---
 
 

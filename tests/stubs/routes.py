@@ -63,6 +63,7 @@ openai.threads.runs.list                   GET    /v1/threads/{thread_id}/runs
 openai.threads.runs.get                    GET    /v1/threads/{thread_id}/runs/{run_id}
 openai.threads.runs.cancel                 POST   /v1/threads/{thread_id}/runs/{run_id}/cancel
 openai.threads.runs.submit_tool_outputs    POST   /v1/threads/{thread_id}/runs/{run_id}/submit_tool_outputs
+openai.models.list                         GET    /v1/models
 twilio.messages.create                     POST   /2010-04-01/Accounts/{account_sid}/Messages.json
 twilio.messages.list                       GET    /2010-04-01/Accounts/{account_sid}/Messages.json
 twilio.messages.fetch                      GET    /2010-04-01/Accounts/{account_sid}/Messages/{sid}.json

@@ -155,6 +155,7 @@ def use_twilio(twilio: Client, stubs: StubClient) -> None:
 def test_traffic_of_every_operation_agrees_with_the_documents(
     openai: OpenAI, twilio: Client, stubs: StubClient
 ) -> None:
+    assert "gpt-6-luna" in {model.id for model in openai.models.list()}
     use_responses(openai, stubs)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)

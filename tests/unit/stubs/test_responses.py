@@ -270,10 +270,18 @@ def test_schema_that_strict_output_does_not_take_is_refused(world: World, schema
 
 
 def test_unknown_url_and_unparsable_body_are_refused_as_openai_does(world: World) -> None:
-    unknown = world.openai("GET", "/models")
+    unknown = world.openai("GET", "/files")
     headers = {"authorization": "Bearer sk-stub-4f9d1c7a2b6e8035", "content-type": "application/json"}
     unparsable = world.send("POST", "/v1/responses", b"{", headers).reply
 
     assert (unknown.status, unknown.json["error"]["code"]) == (404, "unknown_url")
     assert unparsable is not None
     assert unparsable.status == 400
+
+
+def test_models_are_listed_to_who_has_a_key(world: World) -> None:
+    listed = world.openai("GET", "/models")
+    refused = world.openai("GET", "/models", key="sk-wrong")
+
+    assert "gpt-6-luna" in {model["id"] for model in listed.json["data"]}
+    assert refused.status == 401
