@@ -19,6 +19,8 @@ PLUGIN_CACHE = ROOT_MODULE.parent / ".cache" / "terraform-plugins"
 OLDEST = (1, 11)
 """Write-only arguments came with Terraform 1.11."""
 
+_OLDEST_AND_WHERE = f"{'.'.join(map(str, OLDEST))} or later from https://developer.hashicorp.com/terraform/install"
+
 CHANGES = 2
 """Exit code of `plan -detailed-exitcode` where something would change."""
 
@@ -131,8 +133,7 @@ class Terraform:
             )
         except FileNotFoundError:
             raise TerraformError(
-                f"Terraform is not installed: get {'.'.join(map(str, OLDEST))} or later from"
-                " https://developer.hashicorp.com/terraform/install and put it on the PATH."
+                f"Terraform is not installed: get {_OLDEST_AND_WHERE} and put it on the PATH."
             ) from None
 
 
@@ -140,7 +141,7 @@ def check_version(environ: Mapping[str, str] = os.environ) -> None:
     """Refuse a Terraform that is missing or too old."""
     version = json.loads(Terraform(Path.cwd(), environ).read("version", "-json"))["terraform_version"]
     if tuple(int(part) for part in version.split("-")[0].split(".")[:2]) < OLDEST:
-        raise TerraformError(f"Terraform {version} is too old: {'.'.join(map(str, OLDEST))} or later is needed.")
+        raise TerraformError(f"Terraform {version} is too old: get {_OLDEST_AND_WHERE} and put it first on the PATH.")
 
 
 def _wait(process: subprocess.Popen[str]) -> subprocess.CompletedProcess[str]:
