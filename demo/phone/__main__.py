@@ -36,7 +36,7 @@ def keep_running(console: Console, interruption: Interruption, port: int) -> int
         with steps.shown():
             timeline = Timeline(steps)
             stack = parts.enter_context(running_stack(timeline, interruption))
-            with timeline.step("the phone"):
+            with timeline.step("Preparing the page"):
                 world = parts.enter_context(open_world(stack))
         server.serve(world)
         console.print(f"\nThe local phone is at [bold]{server.url}[/bold]  (Ctrl-C ends it)", soft_wrap=True)

@@ -36,7 +36,7 @@ class Sent:
     """Something that was put on the queue from the page.
 
     Attributes:
-        recipient: Full number, and the name and sender to show, where the body has them.
+        recipient: Full number, and the names to show, where the body has them.
     """
 
     message_id: str
@@ -46,7 +46,6 @@ class Sent:
     recipient: str | None = None
     first_name: str | None = None
     company: str | None = None
-    sender: str | None = None
 
 
 def view_of(observation: Observation, sent: Sequence[Sent], *, unmasked: bool = False) -> dict[str, Any]:

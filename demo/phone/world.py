@@ -118,16 +118,16 @@ class World:
             reply: What the model is to say, in words or as content variables; None leaves it to the stub.
             times: More than once plays a router that repeats itself.
         """
-        about = _about(body)
-        if reply and about.get("conversation_id"):
-            outcome = Outcome(text=_reply(reply, about))
-            self._stubs.outcome(outcome, match=about["conversation_id"])
+        known = about(body)
+        if reply and known.get("conversation_id"):
+            outcome = Outcome(text=reply_for(reply, known))
+            self._stubs.outcome(outcome, match=known["conversation_id"])
         ids = [self._deployment.send(body) for _ in range(times)]
-        shown = {name: about.get(name) for name in ("conversation_id", "recipient", "first_name", "company", "sender")}
+        shown = {name: known.get(name) for name in ("conversation_id", "recipient", "first_name", "company")}
         with self._news:
             self._sent += [Sent(message_id, datetime.now(UTC), title, **shown) for message_id in ids]
             self._tell()
-        return {"message_ids": ids, "phone": phone_id(about["recipient"]) if "recipient" in about else None}
+        return {"message_ids": ids, "phone": phone_id(known["recipient"]) if "recipient" in known else None}
 
     def switch_fault(self, name: str, *, on: bool) -> None:
         self._faults.switch(name, on=on)
@@ -164,7 +164,7 @@ def open_world(stack: Stack) -> Iterator[World]:
         yield world
 
 
-def _about(body: str) -> dict[str, str]:
+def about(body: str) -> dict[str, str]:
     """Return what the page needs to know of a body, as far as it can be read; it may be anything."""
     try:
         context = json.loads(body)
@@ -175,7 +175,6 @@ def _about(body: str) -> dict[str, str]:
         "recipient": _text_at(context, "frontend_payload", "recipient_data", "recipient_tel"),
         "first_name": _text_at(context, "frontend_payload", "recipient_data", "recipient_first_name"),
         "company": _text_at(context, "company_data_payload", "company_name"),
-        "sender": _text_at(context, "company_data_payload", "channel_config", "whatsapp", "company_whatsapp_number"),
         "credentials": _text_at(
             context, "company_data_payload", "channel_config", "whatsapp", "whatsapp_credentials_id"
         ),
@@ -189,8 +188,8 @@ def _text_at(value: Any, *path: str) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _reply(words: str, about: Mapping[str, str]) -> str:
+def reply_for(words: str, known: Mapping[str, str]) -> str:
     """Return what the model says: for a template, words become its last variable."""
-    if about.get("credentials") != TEMPLATE_REFERENCE or words.lstrip().startswith("{"):
+    if known.get("credentials") != TEMPLATE_REFERENCE or words.lstrip().startswith("{"):
         return words
-    return template_reply(about.get("first_name", "there"), words, about.get("company", "us"))
+    return template_reply(known.get("first_name", "there"), words, known.get("company", "us"))
