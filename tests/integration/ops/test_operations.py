@@ -290,7 +290,17 @@ def test_doctor_finds_the_deployment_in_order(ops: Ops) -> None:
     assert diagnosis["healthy"] is True, diagnosis
     assert {
         verdicts[check]
-        for check in ("queue", "redrive policy", "table", "index", "function", "settings", "event source", "Twilio key")
+        for check in (
+            "queue",
+            "redrive policy",
+            "table",
+            "index",
+            "function",
+            "settings",
+            "event source",
+            "OpenAI key",
+            "Twilio key",
+        )
     } == {"ok"}
     assert {verdicts[check] for check in ("log group", "metric filter", "alarms", "secret")} == {"ok"}
 
