@@ -12,7 +12,7 @@ from tests.fuzz.values import HALVES, Values
 MAX_BYTES = 1024 * 1024
 """Source: Amazon SQS Developer Guide, "Message quotas": 1 MiB."""
 
-OPTIONAL = {
+OPTIONAL: dict[str, Callable[[Values], Any]] = {
     f"{RECIPIENT_DATA}__recipient_first_name": Values.text,
     f"{RECIPIENT_DATA}__recipient_last_name": Values.text,
     f"{RECIPIENT_DATA}__recipient_email": Values.text,
@@ -139,18 +139,15 @@ KINDS: dict[str, Callable[[Values], Body]] = {
 def valid_context(values: Values) -> dict[str, Any]:
     changes: dict[str, Any] = {name: value for name, draw in OPTIONAL.items() if (value := member(values, draw)) != ()}
     company, project = (f"{part}{values.mark.name}" for part in ("a.", "b:"))
-    context = make_context(
-        conversation_id=f"conv-{values.random.getrandbits(32)}",
-        recipient_tel=number(values),
-        metadata__router_version=values.text(),
-        **{
-            f"{FRONT}__company_data": {"company_id": company, "project_id": project},
-            f"{COMPANY}__company_id": company,
-            f"{COMPANY}__project_id": project,
-            f"{WHATSAPP}__company_whatsapp_number": number(values),
-            f"{REQUEST}__request_id": f"req-{values.random.getrandbits(32)}",
-        },
-    )
+    context = make_context(conversation_id=f"conv-{values.random.getrandbits(32)}", recipient_tel=number(values))
+    changes |= {
+        "metadata__router_version": values.text(),
+        f"{FRONT}__company_data": {"company_id": company, "project_id": project},
+        f"{COMPANY}__company_id": company,
+        f"{COMPANY}__project_id": project,
+        f"{WHATSAPP}__company_whatsapp_number": number(values),
+        f"{REQUEST}__request_id": f"req-{values.random.getrandbits(32)}",
+    }
     for path, value in changes.items():
         put(context, path, value)
     if values.chance(20):

@@ -10,8 +10,8 @@ from tests.fuzz.bodies import Body
 from tests.fuzz.values import HALVES, Mark, Values
 from tests.sqs_events import make_event, make_record
 
-ODD_COUNTS = ["0", "-1", "4", "99999999999999999999", "1.5", "", "one", "٣", "1e3", None, 3, True, [], {}]
-ODD_IDS = [None, "", 5, True, [], {}, "é", *HALVES, ...]
+ODD_COUNTS: list[Any] = ["0", "-1", "4", "99999999999999999999", "1.5", "", "one", "٣", "1e3", None, 3, True, [], {}]
+ODD_IDS: list[Any] = [None, "", 5, True, [], {}, "é", *HALVES, ...]
 
 
 @dataclass(frozen=True)

@@ -71,7 +71,7 @@ class Observed:
     def stored(self, body: object) -> Record | None:
         """Return the record of a message's conversation."""
         try:
-            data = json.loads(body) if isinstance(body, str) else None
+            data: Any = json.loads(body) if isinstance(body, str) else None
             key = ConversationKey(
                 data["frontend_payload"]["recipient_data"]["recipient_tel"],
                 data["conversation_data"]["conversation_id"],
