@@ -37,12 +37,14 @@ VARIABLES = merged(
             "twilio_list_lag_seconds": 3,
             "reconcile_after_seconds": 11,
         },
+        "event_source": {"batch_size": 2},
     },
 )
 """Production's waits, a fifth to a tenth as long and in the same order: an invocation outlasts a reconciliation.
 
-The margin has to cover what an engine takes to start a function after it received the message: a lease that outlasts the
-visibility makes the next receive come too early, and be spent for nothing.
+The margin has to cover what an engine takes to start a function after it received the message: where a lease outlasts
+the visibility, the next receive comes too early and is spent for nothing. Batches are small, for a process that dies
+takes all of its batch with it, and each may suffer only so much.
 """
 
 ENDURABLE = 2
@@ -52,8 +54,11 @@ DRAIN_SECONDS = 420.0
 REDRIVE_SECONDS = 120.0
 SHOWN_VIOLATIONS = 3
 LINE_SECONDS = 20.0
+PLAIN_WIDTH = 120
 
 console = Console(highlight=False, soft_wrap=True)
+if not console.is_terminal:
+    console = Console(highlight=False, soft_wrap=True, width=PLAIN_WIDTH)
 app = typer.Typer(add_completion=False)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from tests.chaos.faults import FAULTS
@@ -36,16 +37,15 @@ class Totals:
 
 
 def table(verdicts: Sequence[Verdict]) -> Table:
-    """Return one row for each kind of fault."""
-    shown = Table(title="Faults, and what came of the conversations they hit", title_justify="left")
-    shown.add_column("fault", no_wrap=True)
+    """Return one row for each kind of fault: how many conversations it hit, and what came of them."""
+    shown = Table(box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
+    shown.add_column("fault")
     for column in ("planned", "hit", "delivered", "duplicates", "lost", "receives"):
-        shown.add_column(column, justify="right")
-    rows = [(fault.name, fault.name) for fault in FAULTS]
-    for name, title in rows:
+        shown.add_column(column, justify="right", no_wrap=True)
+    for name in (fault.name for fault in FAULTS):
         planned = [one for one in verdicts if name in [fault.name for fault in one.part.faults]]
         if planned:
-            shown.add_row(title, str(len(planned)), *_cells([one for one in planned if name in one.faults]))
+            shown.add_row(name, str(len(planned)), *_cells([one for one in planned if name in one.faults]))
     shown.add_section()
     shown.add_row("none of its own", "", *_cells([one for one in verdicts if not one.faults]))
     shown.add_row("all", "", *_cells(verdicts), style="bold")

@@ -38,6 +38,25 @@ def sabotaged(
         _deploy(deployment, package, before["Handler"], variables)
 
 
+@contextmanager
+def one_at_a_time(deployment: Deployment) -> Iterator[None]:
+    """Feed the function one message per batch, until the end of the block: nobody dies of another's fault."""
+    functions, uuid = deployment.aws.client("lambda"), deployment.outputs["event_source_mapping_uuid"]
+    before = functions.get_event_source_mapping(UUID=uuid)["BatchSize"]
+
+    def feed(batch_size: int) -> None:
+        functions.update_event_source_mapping(UUID=uuid, BatchSize=batch_size)
+        eventually(
+            lambda: functions.get_event_source_mapping(UUID=uuid)["State"] == "Enabled", within_seconds=CHANGE_SECONDS
+        )
+
+    feed(1)
+    try:
+        yield
+    finally:
+        feed(before)
+
+
 def with_saboteur(package: bytes) -> bytes:
     """Return the package with one more module in it, and everything else as it was."""
     archive = io.BytesIO(package)

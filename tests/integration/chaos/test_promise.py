@@ -106,14 +106,14 @@ def test_seed_repeats_the_faults_and_their_conversations() -> None:
 
 
 def test_conversations_of_one_batch_are_spared_a_third_fault(stack: Stack) -> None:
-    switchboard = Switchboard(stack.traits, endurable=2)
-    batch = [{"message_id": f"m-{name}", "receive_count": 1, "conversation_id": name} for name in ("a", "b", "c")]
-    for name in ("a", "b", "c"):
-        switchboard.arm("before store.close", name)
-
+    batch = [{"message_id": f"m-{name}", "receive_count": 1, "conversation_id": name} for name in "abc"]
     told = {"environment": "e", "conversation_id": "", "point": "before handler", "batch": batch}
-    switchboard.hear(told)
-    deeds = [switchboard.hear({**told, "point": "before store.close", "conversation_id": name}) for name in "abc"]
+    with Switchboard(stack.traits, endurable=2) as switchboard:
+        for name in "abc":
+            switchboard.arm("before store.close", name)
 
-    assert deeds == ["die", "die", None]
-    assert switchboard.suffered("c") == 2
+        switchboard.hear(told)
+        deeds = [switchboard.hear({**told, "point": "before store.close", "conversation_id": name}) for name in "abc"]
+
+        assert deeds == ["die", "die", None]
+        assert switchboard.suffered("c") == 2
