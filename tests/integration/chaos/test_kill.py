@@ -61,12 +61,8 @@ class Struck:
 def struck(deployment: Deployment, stack: Stack) -> Iterator[Mapping[str, Struck]]:
     """Strike the first process of every conversation; all of them recover at the same time."""
     with Switchboard(stack.traits) as switchboard, one_at_a_time(deployment), sabotaged(deployment, switchboard):
-        conversations = {
-            str(strike): _strike(strike, number, deployment, stack, switchboard)
-            for number, strike in enumerate(STRIKES)
-        }
-        eventually(lambda: len(switchboard.thrown()) == len(STRIKES), within_seconds=STRUCK_WITHIN_SECONDS)
-        yield conversations
+        numbered = enumerate(STRIKES)
+        yield {str(strike): _strike(strike, number, deployment, stack, switchboard) for number, strike in numbered}
 
 
 def _strike(strike: Strike, number: int, deployment: Deployment, stack: Stack, switchboard: Switchboard) -> Struck:
