@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from demo.progress import HINTS, WORDS, Steps
+from demo.progress import HINTS, MEANWHILE, WORDS, Steps
 from tests.eventually import eventually
 from tests.harness.errors import HarnessError
 from tests.harness.progress import Timeline
@@ -70,13 +70,15 @@ def test_on_a_terminal_there_is_one_live_list_and_something_to_read() -> None:
     with steps.shown():
         with timeline.step("stubs"):
             eventually(lambda: "HTTP servers" in printed(console))
-            eventually(lambda: "Claim" in printed(console) or "promise" in printed(console))
+            eventually(lambda: any(title in printed(console) for title, _ in MEANWHILE))
         with pytest.raises(HarnessError), timeline.step("package"):
             raise HarnessError
 
-    last = printed(console).split("\x1b[2K")[-1]
-    assert "✗ Building the deployment package" in printed(console)
-    assert "promise" not in last
+    last_frame = printed(console).rpartition("\x1b[2K")[2]
+    done, failed, *_ = last_frame.splitlines()
+    assert done.startswith("✓ Starting OpenAI and Twilio")
+    assert failed.startswith("✗ Building the deployment package")
+    assert not any(title in last_frame for title, _ in MEANWHILE)
 
 
 def test_hints_are_about_steps_that_have_words() -> None:
