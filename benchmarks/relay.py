@@ -46,7 +46,6 @@ class Relay:
 
     Attributes:
         first_at: When the first request came, by `time.time()`; None before.
-        connections: Connections that were opened.
     """
 
     def __init__(self, upstream: str, authority: Authority | None = None) -> None:
@@ -54,7 +53,6 @@ class Relay:
         self.upstream = (str(parts.hostname), int(parts.port or 80))
         self.authority = authority
         self.first_at: float | None = None
-        self.connections = 0
         self._calls: Counter[str] = Counter()
         self._lock = threading.Lock()
         self._server = _Server((HOST, 0), self)
@@ -73,17 +71,13 @@ class Relay:
     def forget(self) -> None:
         with self._lock:
             self._calls.clear()
-            self.first_at, self.connections = None, 0
+            self.first_at = None
 
     def count(self, operation: str) -> None:
         with self._lock:
             self._calls[operation] += 1
             if self.first_at is None:
                 self.first_at = time.time()
-
-    def count_connection(self) -> None:
-        with self._lock:
-            self.connections += 1
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -107,7 +101,6 @@ class _Server(ThreadingHTTPServer):
 
     def finish_request(self, request: Any, client_address: Any) -> None:
         """Shake hands in the connection's own thread."""
-        self.relay.count_connection()
         if self._tls is not None:
             request = self._tls.wrap_socket(request, server_side=True)
         super().finish_request(request, client_address)

@@ -4,6 +4,7 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
+from statistics import median
 from typing import Any
 
 from benchmarks.bench import Bench, Sizes
@@ -68,8 +69,8 @@ def measure(bench: Bench) -> list[Figure]:
                 Figure(
                     f"polling_added_{latency}",
                     f"Wait that polling adds to {latency} s",
-                    100 * max(each.added_seconds for each in own) / latency,
-                    100 * max(each.added_seconds for each in other) / latency,
+                    100 * median(each.added_seconds for each in own) / latency,
+                    100 * median(each.added_seconds for each in other) / latency,
                     unit="%",
                     digits=1,
                     limit=Limit(100 * ADDED_LIMIT),
