@@ -48,9 +48,10 @@ def doctor(
     patient, findings = Patient(session.aws, session.names), list[Finding]()
     with session.screen.progress("examining") as tick:
         findings += check_account(patient)  # without credentials there is nothing to examine
-        for finding in examine(checks, patient):
-            findings.append(finding)
-            tick(len(findings), None)
+        said: set[str] = set()
+        for number, (name, check) in enumerate(checks):
+            tick(number, len(checks))
+            findings += _examine(name, check, patient, said)
     answer = Diagnosis(
         environment=session.names.environment,
         where=session.aws.where,
@@ -62,19 +63,17 @@ def doctor(
         raise typer.Exit(ExitCode.PROBLEM)
 
 
-def examine(checks: Iterable[tuple[str, Check]], patient: Patient) -> Iterator[Finding]:
-    """Run checks one after another; what can't be looked at is a failure, said once."""
-    said: set[str] = set()
-    for name, check in checks:
-        try:
-            yield from check(patient)
-        except AwsError as error:
-            message = error.args[0]
-            if message in said:
-                yield skip(name, "can't be looked at, as something above is missing")
-            else:
-                yield fail(name, message, error.advice)
-            said.add(message)
+def _examine(name: str, check: Check, patient: Patient, said: set[str]) -> Iterator[Finding]:
+    """Run a check; what can't be looked at is a failure, said once: `said` is what was."""
+    try:
+        yield from check(patient)
+    except AwsError as error:
+        message = error.args[0]
+        if message in said:
+            yield skip(name, "can't be looked at, as something above is missing")
+        else:
+            yield fail(name, message, error.advice)
+        said.add(message)
 
 
 def _secrets_check(session: Session, names: list[str], *, no_secrets: bool) -> Check:
