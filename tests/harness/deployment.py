@@ -180,6 +180,10 @@ class Deployment:
         name = self.outputs["function_name"]
         return dict(self.aws.client("lambda").get_function_configuration(FunctionName=name))
 
+    def warm_up(self) -> None:
+        """Have a cold start behind, which would count against the visibility timeout of the next messages."""
+        self.aws.client("lambda").invoke(FunctionName=self.outputs["function_name"], Payload=b'{"Records": []}')
+
     @contextmanager
     def changed(self, timeout_seconds: int | None = None, **environment: str) -> Iterator[None]:
         """Run the function with other environment variables, until the end of the block.
@@ -203,6 +207,7 @@ class Deployment:
         eventually(
             lambda: self.function_configuration()["LastUpdateStatus"] == "Successful", within_seconds=CHANGE_SECONDS
         )
+        self.warm_up()
 
     # Secrets
 

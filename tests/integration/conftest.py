@@ -145,7 +145,9 @@ def stack(place: tuple[Stack, str]) -> Stack:
 @pytest.fixture(scope="session")
 def deployment(place: tuple[Stack, str], stack: Stack) -> Deployment:
     """The environment of this process: nobody else uses it."""
-    return stack.deployment(place[1])
+    deployment = stack.deployment(place[1])
+    deployment.warm_up()
+    return deployment
 
 
 @pytest.fixture

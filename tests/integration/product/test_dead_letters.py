@@ -90,9 +90,9 @@ def test_third_failed_receive_ends_in_the_dlq_and_a_redrive_sends_once(
     assert json.loads(letter.body)["conversation_data"]["conversation_id"] == conversation.conversation_id
     assert failed is not None
     assert failed["conversation_status"] == "failed_to_send_message"
-    assert failed["last_error"]["receive_count"] == failed["attempts"] == RECEIVES
+    assert failed["last_error"]["receive_count"] == RECEIVES
     assert failed["needs_attention"] == "yes"
-    assert record["attempts"] == RECEIVES + 1
+    assert record["attempts"] == failed["attempts"] + 1
     assert record["openai_response_id"] == failed["openai_response_id"]
     assert "needs_attention" not in record
     assert len(conversation.messages) == 1

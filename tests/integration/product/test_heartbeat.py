@@ -30,7 +30,7 @@ def test_run_longer_than_the_visibility_timeout_is_seen_by_nobody_else(
 
     with deployment.changed(timeout_seconds=run_seconds * 2):
         message_id = conversation.send()
-        conversation.wait_for("half of the run is over", lambda: seconds_at_work(conversation) > run_seconds / 2)
+        conversation.wait_for("a third of the run is over", lambda: seconds_at_work(conversation) > run_seconds / 3)
         copy_id = conversation.send()
         record = conversation.wait_until_sent(within=conversation.within(run_seconds))
         conversation.wait_for_line("duplicate_suppressed", within=conversation.within(visibility_seconds * 2))
