@@ -17,7 +17,7 @@ from tests.phone_process import PhoneDidNotStartError, PhoneProcess
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
 LIMIT_BYTES = 300_000
 
-DESKTOP = (1440, 900)
+DESKTOP = (1440, 1080)
 POCKET = (390, 844)
 
 PATIENCE_MS = 60_000
@@ -61,6 +61,7 @@ def play(page: Page) -> None:
     send(page, "no-consent", "in the DLQ: invalid_context")
     page.get_by_role("switch", name="Twilio's answer is lost").check()
     send(page, "answer", "sent once, reconciled")
+    expect(page.locator(".bubble")).to_contain_text("delivered")
     page.evaluate("document.activeElement.blur(); scrollTo(0, 0)")
 
 

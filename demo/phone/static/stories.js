@@ -67,9 +67,12 @@ function makeStep(step) {
     { class: "step", "data-tone": step.tone, "data-event": step.event },
     h("span", { class: "mark", "aria-hidden": "true" }, MARKS[step.tone]),
     h("span", { class: "after" }, `+${duration(step.after_ms)}`),
-    h("span", { class: "what" }, h("strong", {}, step.title), " ", h("span", { class: "detail" }, ...breakable(step.detail))),
+    h("span", { class: "what" }, h("strong", {}, step.title), " ", h("span", { class: "detail" }, ...breakable(withShortIds(step.detail)))),
   );
 }
+
+/** Vendors' ids are long; the record has them in full. */
+const withShortIds = (text) => text.replace(/\b(?:[a-z]+_|SM)[0-9a-f]{24,}/g, (id) => `${id.slice(0, 12)}…`).replaceAll("….", "…");
 
 function makeAttribute({ name }) {
   const value = h("dd");
