@@ -53,14 +53,18 @@ class ConversationTable:
             )
         return deserialize(answer["Item"]) if "Item" in answer else None
 
-    def scan_for(self, conversation_id: str, tick: Callable[[int, int | None], None]) -> Iterator[Item]:
+    def size(self) -> int:
+        """Return about how many records there are; DynamoDB counts every six hours."""
+        with self._asking():
+            return self._client.describe_table(TableName=self._name)["Table"].get("ItemCount", 0)
+
+    def scan_for(self, conversation_id: str, tick: Callable[[int], None]) -> Iterator[Item]:
         """Yield the records of a conversation id, whoever the recipient is: a look at every record.
 
         Args:
-            tick: Told how many records were looked at, of about how many.
+            tick: Told how many records were looked at.
         """
         with self._asking():
-            total = self._client.describe_table(TableName=self._name)["Table"].get("ItemCount") or None
             looked_at = 0
             pages = self._client.get_paginator("scan").paginate(
                 TableName=self._name,
@@ -69,7 +73,7 @@ class ConversationTable:
             )
             for page in pages:
                 looked_at += page["ScannedCount"]
-                tick(looked_at, total)
+                tick(looked_at)
                 yield from map(deserialize, page["Items"])
 
     def states(self, keys: Iterable[ConversationKey]) -> dict[ConversationKey, Item]:

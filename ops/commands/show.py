@@ -9,7 +9,7 @@ from rich.text import Text
 
 from core.conversation import ConversationKey, Status
 from ops.answers import ConversationRecord, Conversations, Reply
-from ops.errors import OpsError
+from ops.errors import OpsError, UsageError
 from ops.masking import HIDDEN
 from ops.options import Unmask
 from ops.reasons import NO_ERROR
@@ -17,6 +17,9 @@ from ops.records import read_record
 from ops.render import BAD, DIM, STRONG, WARN, counted, duration, moment, pairs, status
 from ops.session import Session
 from ops.table import ConversationTable, Item
+
+SCANNED_UNASKED = 100_000
+"""Most records that are read for one conversation without being told to: a table may have a hundred million."""
 
 
 def show(
@@ -26,12 +29,13 @@ def show(
     recipient: Annotated[
         str | None, typer.Option(help="The recipient's number; without it, the record is looked for.")
     ] = None,
+    scan: Annotated[bool, typer.Option("--scan", help="Look for it in the whole table, however large.")] = False,
     unmask: Unmask = False,
     text: Annotated[bool, typer.Option("--text", help="Show what was written to the recipient.")] = False,
 ) -> None:
     """Show one conversation."""
     table = ConversationTable(session.aws, session.names)
-    items = _find(session, table, conversation_id, recipient)
+    items = _find(session, table, conversation_id, recipient, scan=scan)
     if not items:
         raise OpsError(
             f"There is no conversation {conversation_id} in {session.names.table}",
@@ -42,7 +46,9 @@ def show(
     session.screen.answer(answer, _render, unmask=unmask)
 
 
-def _find(session: Session, table: ConversationTable, conversation_id: str, recipient: str | None) -> list[Item]:
+def _find(
+    session: Session, table: ConversationTable, conversation_id: str, recipient: str | None, *, scan: bool
+) -> list[Item]:
     if recipient is not None:
         item = table.get(ConversationKey(recipient, conversation_id))
         return [] if item is None else [item]
@@ -51,8 +57,14 @@ def _find(session: Session, table: ConversationTable, conversation_id: str, reci
     ]
     if keys:
         return [item for item in map(table.get, keys) if item is not None]
+    size = table.size()
+    if size > SCANNED_UNASKED and not scan:
+        raise UsageError(
+            f"{conversation_id} needs no attention, and all of about {size:,} records would have to be read to find it",
+            "Pass --recipient NUMBER, or --scan to read them all; `ops trace` finds it in the log.",
+        )
     with session.screen.progress("looking at every record") as tick:
-        return list(table.scan_for(conversation_id, tick))
+        return list(table.scan_for(conversation_id, lambda looked_at: tick(looked_at, size or None)))
 
 
 def _render(answer: Conversations) -> RenderableType:

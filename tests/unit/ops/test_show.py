@@ -145,6 +145,18 @@ def test_recipient_finds_it_with_one_request(ops: Ops, aws: FakeAws) -> None:
     assert aws.fake_dynamodb.calls == ["get_item"]
 
 
+def test_large_table_is_read_only_when_asked_to(ops: Ops, aws: FakeAws) -> None:
+    aws.fake_dynamodb.put(make_closed_record())
+    aws.fake_dynamodb.description = {"ItemCount": 12_000_000}
+
+    refused = ops("show", "conv-0001")
+
+    assert refused.exit_code == 2
+    assert "all of about 12,000,000 records would have to be read" in refused.err
+    assert "scan" not in aws.fake_dynamodb.calls
+    assert ops("show", "conv-0001", "--scan").exit_code == 0
+
+
 def test_same_id_of_two_recipients_is_shown_twice(ops: Ops, aws: FakeAws) -> None:
     for recipient in ("+447700900123", "+447700900124"):
         aws.fake_dynamodb.put(make_closed_record(recipient_tel=recipient))
