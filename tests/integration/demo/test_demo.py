@@ -62,7 +62,7 @@ class Demo:
 
     def wait(self, seconds: float) -> int:
         code = self.process.wait(seconds)
-        self._reader.join(END_SECONDS)
+        self._reader.join(5)
         return code
 
     @property
