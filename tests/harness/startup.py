@@ -13,7 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from tests.engines.engine import Engine, aws_environ
 from tests.engines.ports import is_free
 from tests.harness.aws import Aws
-from tests.harness.packaging import build_package
+from tests.harness.packaging import PackageBuild
 from tests.harness.plan import COMPANIES, Plan, merged
 from tests.harness.progress import Timeline
 from tests.harness.workspace import Manifest, Workspace, fingerprint
@@ -36,6 +36,7 @@ class Startup:
         self._plans = plans
         self._secrets = secrets
         self._timeline = timeline
+        self._build = PackageBuild()
         self._package = Path()
         self.workspace = Workspace.open(engine, name)
         self.stubs = StubProcess()
@@ -106,7 +107,7 @@ class Startup:
     # The parts
 
     def _build_package(self) -> None:
-        self._package = build_package(self._engine.target(), self._timeline)
+        self._package = self._build.run(self._engine.target(), self._timeline)
 
     def _start_stubs(self, port: int) -> None:
         with self._timeline.step("stubs"):
@@ -195,12 +196,13 @@ class Startup:
             secrets.put_secret_value(SecretId=name, SecretString=value)
 
     def _together(self, *calls: Callable[[], None]) -> None:
-        """Run calls side by side; when one fails, or the user has had enough, the engine ends and so do the others."""
+        """Run calls side by side; when one fails, or the user has had enough, the others have to end too."""
         with ThreadPoolExecutor(len(calls)) as pool:
             try:
                 for future in as_completed([pool.submit(call) for call in calls]):
                     future.result()
             except BaseException:
+                self._build.stop()
                 self._engine.stop()
                 raise
 
