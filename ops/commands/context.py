@@ -96,7 +96,7 @@ def _warnings(context: ContextObject) -> list[str]:
 
 def validate(
     ctx: typer.Context,
-    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Files; - for standard input.")],
+    files: Annotated[list[str], typer.Argument(metavar="FILE", help="Files; - for standard input.")],
     *,
     as_json: AsJson = False,
 ) -> None:
@@ -111,7 +111,7 @@ def validate(
 
 def replay(
     session: Session,
-    file: Annotated[str, typer.Argument(help="A Context Object; - for standard input, with --yes.")],
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A Context Object; - for standard input, with --yes.")],
     *,
     unmask: Unmask = False,
     yes: Yes = False,

@@ -24,7 +24,7 @@ SCANNED_UNASKED = 100_000
 
 def show(
     session: Session,
-    conversation_id: Annotated[str, typer.Argument(help="Id of the conversation.")],
+    conversation_id: Annotated[str, typer.Argument(metavar="ID", help="Id of the conversation.")],
     *,
     recipient: Annotated[
         str | None, typer.Option(help="The recipient's number; without it, the record is looked for.")

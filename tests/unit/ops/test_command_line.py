@@ -46,7 +46,7 @@ every_command = pytest.mark.parametrize("command", COMMANDS, ids=lambda command:
     [
         (("nonsense",), "No such command 'nonsense'. See `ops --help`."),
         (("dlq", "nonsense"), "No such command 'nonsense'. See `ops dlq --help`."),
-        (("show",), "Missing argument 'conversation_id'. See `ops show --help`."),
+        (("show",), "Missing argument 'ID'. See `ops show --help`."),
         (("show", "a", "b"), "Got unexpected extra argument(s) (b). See `ops show --help`."),
         (("attention", "--nonsense"), "No such option: --nonsense. See `ops attention --help`."),
         (("attention", "--limit", "0"), "Input should be greater than or equal to 1. See `ops attention --help`."),
