@@ -12,8 +12,8 @@ from utils.settings import Settings
 CLOSE_TRIES = 5
 """Denials after which the function gives up on the final update (`core.close.TRIES`); the SDK repeats none of them."""
 
-BRIEF, LONG = 2, 12
-"""Throttled calls of one conversation that the SDK's own retries get over, and that they don't."""
+BRIEF, LONG = 2, 6
+"""Throttled calls that the SDK's own retries get over, and that cost an attempt: a write, and that of its failure."""
 
 
 @dataclass(frozen=True, slots=True)
