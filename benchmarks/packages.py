@@ -47,14 +47,19 @@ def compiler() -> Compiler:
     """
     target = Target(PYTHON, Arch.NATIVE)
     found = find_compiler(target, os.environ)
+    if found is not None:
+        return found
+    missing = (
+        f"The function runs on Python {PYTHON}, and so do its benchmarks. There is none here, and uv could not"
+        f" install one: put python{PYTHON} on the PATH, then run this again."
+    )
+    try:
+        _run([find_uv(), "python", "install", PYTHON])
+    except BenchmarkError as exc:
+        raise BenchmarkError(f"{missing}\n{exc}") from exc
+    found = find_compiler(target, os.environ)
     if found is None:
-        _run([find_uv(), "python", "install", "-q", PYTHON])
-        found = find_compiler(target, os.environ)
-    if found is None:
-        raise BenchmarkError(
-            f"The function runs on Python {PYTHON}, and so do its benchmarks. There is none here, and uv could not"
-            f" install one: put python{PYTHON} on the PATH, then run this again."
-        )
+        raise BenchmarkError(missing)
     return found
 
 
