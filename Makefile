@@ -100,8 +100,9 @@ lock: $(READY) ## Lock the dependencies anew, with hashes
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header -c requirements.txt requirements-dev.in -o requirements-dev.txt
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header requirements-ministack.in -o requirements-ministack.txt
 
-schema: $(READY) ## Write docs/context-object.schema.json from the model
+schema: $(READY) ## Write the JSON Schemas in docs/ from the models
 	@$(RUN) -m tools.context_schema
+	@$(RUN) -m ops.schema > docs/operations.schema.json
 
 clean: ## Remove what was built and cached, environments included
 	rm -rf .venv .venv-* .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist reports terraform/.terraform

@@ -1,5 +1,6 @@
 """Context Objects that are accepted, and what is refused of others: for the model and for the published schema."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -13,8 +14,12 @@ OPENAI = f"{COMPANY}__ai_config__openai_config__whatsapp"
 SECRET_VALUE = "value-of-the-input"
 
 
+def replacing(values: Mapping[str, Any]) -> dict[str, Any]:
+    return make_context(**values)
+
+
 def without(*paths: str) -> dict[str, Any]:
-    return make_context(**dict.fromkeys(paths, ...))
+    return replacing(dict.fromkeys(paths, ...))
 
 
 ACCEPTED = [
@@ -33,8 +38,8 @@ ACCEPTED = [
         id="only what is required",
     ),
     pytest.param(
-        make_context(
-            **dict.fromkeys(
+        replacing(
+            dict.fromkeys(
                 [
                     f"{RECIPIENT_DATA}__recipient_email",
                     f"{FRONT}__project_data",
@@ -50,23 +55,21 @@ ACCEPTED = [
     ),
     pytest.param(make_context(extra=1, metadata__extra={"a": [1]}), id="unknown fields"),
     pytest.param(
-        make_context(**{f"{OPENAI}__api_key_reference": ..., f"{OPENAI}__ai_api_key_reference": "openai-api-key/x"}),
+        replacing({f"{OPENAI}__api_key_reference": ..., f"{OPENAI}__ai_api_key_reference": "openai-api-key/x"}),
         id="the other name of the key",
     ),
-    pytest.param(make_context(**{f"{OPENAI}__ai_api_key_reference": 5}), id="the other name beside the first"),
-    pytest.param(make_context(**{f"{COMPANY}__company_rep": "Carol"}), id="a representative as text"),
+    pytest.param(replacing({f"{OPENAI}__ai_api_key_reference": 5}), id="the other name beside the first"),
+    pytest.param(replacing({f"{COMPANY}__company_rep": "Carol"}), id="a representative as text"),
     pytest.param(make_context(conversation_data__thread_id=""), id="no thread"),
     pytest.param(make_context(conversation_data__thread_id="conv_1"), id="a thread"),
     pytest.param(make_context(recipient_tel="+1234567"), id="shortest number"),
     pytest.param(make_context(recipient_tel="+123456789012345"), id="longest number"),
-    pytest.param(
-        make_context(**{f"{REQUEST}__initial_request_timestamp": "2026-11-22T08:59:30.123456+01:00"}), id="offset"
-    ),
-    pytest.param(make_context(**{f"{REQUEST}__initial_request_timestamp": "2026-11-22 08:59"}), id="no seconds"),
+    pytest.param(replacing({f"{REQUEST}__initial_request_timestamp": "2026-11-22T08:59:30.123456+01:00"}), id="offset"),
+    pytest.param(replacing({f"{REQUEST}__initial_request_timestamp": "2026-11-22 08:59"}), id="no seconds"),
     pytest.param(make_context(conversation_data__conversation_id="c" * 255), id="longest id"),
     pytest.param(
-        make_context(
-            **{
+        replacing(
+            {
                 f"{OPENAI}__assistant_definition": {
                     "model": "gpt-6-luna",
                     "instructions": "Greet.",
@@ -79,7 +82,7 @@ ACCEPTED = [
         ),
         id="an inline definition",
     ),
-    pytest.param(make_context(**{f"{RECIPIENT_DATA}__recipient_first_name": "Zoë 👩‍👩‍👧 \u0000"}), id="any text"),
+    pytest.param(replacing({f"{RECIPIENT_DATA}__recipient_first_name": "Zoë 👩‍👩‍👧 \u0000"}), id="any text"),
 ]
 
 

@@ -19,4 +19,4 @@ def ecma_pattern(_: Any, pattern: str, instance: object, __: Any) -> Iterator[Va
         yield ValidationError("pattern")
 
 
-VALIDATOR = extend(Draft202012Validator, {"pattern": ecma_pattern})(SCHEMA)
+VALIDATOR = extend(Draft202012Validator, {"pattern": ecma_pattern})(SCHEMA)  # type: ignore[no-untyped-call]

@@ -32,6 +32,7 @@ from tests.stubbed_function import StubbedFunction, make_stubbed_function
 from tests.stubs import OPENAI_KEY, TWILIO_AUTH_TOKEN, Outcome, answer, delay, drop, openai_error, twilio_error
 from utils.logging_config import EventLog
 from utils.redaction import Secret
+from utils.sqs_heartbeat import SqsHeartbeat
 
 GREETING, NAME, REASON = "Guten Morgen", "Annabelle-Sophie", "the barista position in Porto"
 REPLY = json.dumps({"1": NAME, "2": GREETING, "3": REASON})
@@ -396,7 +397,7 @@ def test_a_heartbeat_that_fails_or_finds_a_message_gone(world: StubbedFunction, 
         jitter=lambda: 0.5,
         new_owner=lambda: "owner",
     )
-    beats = heartbeat(SETTINGS, ports, type(runtime.batch._heartbeat))
+    beats = heartbeat(SETTINGS, ports, SqsHeartbeat)
     delivery = runtime.batch._delivery(make_record(body=BODY), 0.0)
     delivery.lease.take(ConversationKey(RECIPIENT, "conv-0001"), 0.0)
 

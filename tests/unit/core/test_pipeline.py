@@ -411,6 +411,7 @@ def test_an_intent_is_recorded_before_the_send(core: Core) -> None:
     (conversation,) = seen
     assert conversation.status is Status.SENDING
     assert conversation.intent_at is not None
+    assert conversation.reply is not None
     assert conversation.reply == Reply(Mode.TEMPLATE, ('{"1": "Ana", "2": "Acme"}',), conversation.reply.usage)
 
 

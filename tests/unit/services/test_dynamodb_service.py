@@ -3,9 +3,9 @@
 What the writes do is proven by the contract of the store, on an emulator.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import boto3
 import pytest
@@ -18,6 +18,9 @@ from core.lease import Lease
 from core.ports import ChatMessage, Closing, Failing
 from services.dynamodb_service import DynamoDBConversationStore
 from tests.fakes.clock import START
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 TABLE = "conversations-dev"
 KEY = ConversationKey("+447700900123", "conv-1")
@@ -56,9 +59,13 @@ def table() -> Iterator[Stubber]:
         stubber.assert_no_pending_responses()
 
 
+def store_on(table: Stubber, **options: int) -> DynamoDBConversationStore:
+    return DynamoDBConversationStore(cast("DynamoDBClient", table.client), TABLE, **options)
+
+
 @pytest.fixture
 def store(table: Stubber) -> DynamoDBConversationStore:
-    return DynamoDBConversationStore(table.client, TABLE)
+    return store_on(table)
 
 
 @pytest.fixture
@@ -151,7 +158,7 @@ def test_a_record_that_is_not_kept_for_ever_has_its_end(table: Stubber, lease: L
     ends = int((START + timedelta(days=30)).timestamp())
     expect_put(table, expires_at={"N": str(ends)})
 
-    assert create(DynamoDBConversationStore(table.client, TABLE, retention_days=30), lease) is None
+    assert create(store_on(table, retention_days=30), lease) is None
 
 
 def test_attributes_of_the_input_can_not_pose_as_the_records_own(
@@ -414,7 +421,7 @@ def test_the_record_of_a_refused_message_has_its_end_too(table: Stubber) -> None
         },
     )
 
-    DynamoDBConversationStore(table.client, TABLE, retention_days=30).reject(KEY, MARK)
+    store_on(table, retention_days=30).reject(KEY, MARK)
 
 
 def test_a_write_without_a_lease_is_not_even_tried(store: DynamoDBConversationStore) -> None:
@@ -497,7 +504,7 @@ def test_whatever_may_pass_is_transient(
     table: Stubber, store: DynamoDBConversationStore, lease: Lease, operation: str, aws_code: str, code: str
 ) -> None:
     table.add_client_error(operation, aws_code, "the text of the vendor +447700900123")
-    calls = {
+    calls: dict[str, Callable[[], object]] = {
         "put_item": lambda: create(store, lease),
         "update_item": lambda: store.renew(lease, ENDS_AT),
         "query": lambda: store.others_of(KEY),
