@@ -5,8 +5,8 @@ from contextlib import contextmanager
 from threading import Event, RLock, Thread
 
 from rich.console import Console, Group, RenderableType
+from rich.constrain import Constrain
 from rich.live import Live
-from rich.padding import Padding
 from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
@@ -50,6 +50,9 @@ MEANWHILE = (
 
 MEANWHILE_SECONDS = 8
 REMIND_SECONDS = 15
+
+ROOM_FOR_ECHO = 4
+"""A terminal shows Ctrl-C as ^C behind the last character; were there no room, the list would slip by a line."""
 
 
 class Steps:
@@ -129,7 +132,7 @@ class Steps:
             table.add_row(*_row(step, now - since))
         if not self._waits or all(step.seconds is not None for step, _ in begun):
             return table
-        return Group(table, Padding(meanwhile(now), (1, 0, 0, 2)))
+        return Group(table, "", Constrain(meanwhile(now), self._console.width - ROOM_FOR_ECHO))
 
 
 _SPINNER = Spinner("dots", style="cyan")
