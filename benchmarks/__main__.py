@@ -29,17 +29,22 @@ MEASURES: dict[str, ModuleType] = {
     "warm-path": warm_path,
 }
 HERE = Path(__file__).parent
+RECORDED = HERE / "results.json"
 SCALING = HERE.parent / "docs" / "scaling.md"
 
 
 def main(
     only: Annotated[
-        list[str] | None, typer.Option(help=f"Measure this alone, write nothing: {', '.join(MEASURES)}. Repeatable.")
+        list[str] | None, typer.Option(help=f"Measure this alone: {', '.join(MEASURES)}. Repeatable.")
     ] = None,
     conversations: Annotated[
         int, typer.Option(min=100, help="How many go through the function, one batch after another.")
     ] = 10_000,
     starts: Annotated[int, typer.Option(min=1, help="Cold starts of each package.")] = 7,
+    *,
+    record: Annotated[
+        bool, typer.Option("--record", help="With --only: put these rows into what the last whole run recorded.")
+    ] = False,
 ) -> None:
     """Measure the function beside a plain baseline; write RESULTS.md, results.json and the tables of the documents."""
     console = Console(highlight=False)
@@ -49,8 +54,8 @@ def main(
         figures = _run([MEASURES[name] for name in only or MEASURES], Sizes(conversations, starts), console)
         results = Results.now(figures, packages.compiler().version)
         console.print(table(figures))
-        if not only:
-            _write(results)
+        if record or not only:
+            _write(Results.read(RECORDED).with_rows_of(results) if only else results)
             console.print("Written: benchmarks/RESULTS.md, benchmarks/results.json and the tables of docs/scaling.md.")
     except (packages.BenchmarkError, EngineError, FunctionError, PackageError) as exc:
         Console(stderr=True, highlight=False).print(str(exc), style="red", markup=False, soft_wrap=True)
@@ -80,7 +85,7 @@ def _write(results: Results) -> None:
     manifest = Manifest.read(manifest_path(archive))
     if manifest is None:
         raise packages.BenchmarkError(f"{manifest_path(archive)} is gone: run this again")
-    results.write(HERE / "results.json")
+    results.write(RECORDED)
     (HERE / "RESULTS.md").write_text(report(results, manifest))
     update_file(SCALING, results)
 

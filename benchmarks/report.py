@@ -8,7 +8,7 @@ from tools.packaging.report import MB, SMALL
 TEXT = """\
 # Results of the benchmarks
 
-Made by `make bench` on {at}.
+Made by `make bench`, last on {at}.
 Machine: {machine}.
 
 Where others use the machine at the same time, the ratios, which come from one run that took turns, say more than the

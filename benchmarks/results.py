@@ -4,7 +4,7 @@ import json
 import os
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
@@ -46,6 +46,11 @@ class Results:
     def write(self, path: Path) -> None:
         document = {"at": self.at, "machine": self.machine, "figures": [asdict(figure) for figure in self.figures]}
         path.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
+
+    def with_rows_of(self, later: Self) -> Self:
+        """Return these results with the figures that a later run of some measures found."""
+        found = {figure.key: figure for figure in later.figures}
+        return replace(later, figures=tuple(found.get(figure.key, figure) for figure in self.figures))
 
     def __getitem__(self, key: str) -> Figure:
         return next(figure for figure in self.figures if figure.key == key)

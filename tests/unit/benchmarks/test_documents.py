@@ -33,6 +33,17 @@ def test_results_that_were_written_are_read_as_they_were(tmp_path: Path) -> None
     assert Results.read(tmp_path / "results.json") == RESULTS
 
 
+def test_rows_of_a_later_run_replace_those_of_the_same_measure() -> None:
+    later = Results("2026-11-23 12:00 UTC", "another", (Figure("item_bytes", "Record", 1400),))
+
+    both = RESULTS.with_rows_of(later)
+
+    assert [figure.key for figure in both.figures] == [figure.key for figure in RESULTS.figures]
+    assert both["item_bytes"].ours == 1400
+    assert both["writes"] == RESULTS["writes"]
+    assert both.at == later.at
+
+
 def test_broken_limits_are_named() -> None:
     worse = Results("", "", (Figure("writes", "Writes", 5, 2, limit=Limit(4)), *FIGURES[1:]))
 
