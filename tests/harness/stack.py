@@ -95,13 +95,15 @@ class Stack:
                     stubs=startup.stubs.urls.view(),
                     outputs=outputs,
                     terraform={plan.environment: str(startup.workspace.terraform(plan.environment)) for plan in plans},
-                    how_to_end=f"{engine.how_to_end()}; kill {startup.stubs.pid}",
+                    how_to_end=startup.how_to_end(),
                 )
             )
         except BaseException:
             startup.end()
             raise
-        if not keep:
+        if keep:
+            startup.leave()
+        else:
             startup.end()
 
     def deployment(self, environment: str = ENVIRONMENT) -> Deployment:

@@ -23,6 +23,9 @@ from tools.infrastructure.runner import Terraform, check_version
 
 JOURNAL_LIMIT = 100_000
 
+_LEFT_RUNNING: list["Startup"] = []
+"""Python complains of a process that nobody waits for once nobody knows it."""
+
 Outputs = Mapping[str, Mapping[str, Any]]
 
 
@@ -67,6 +70,17 @@ class Startup:
             parts.callback(self.workspace.close)
             parts.callback(self._engine.stop)
             parts.callback(self.stubs.stop)
+
+    def leave(self) -> None:
+        """Let everything run on when this process is gone."""
+        if self.workspace.lasts:
+            self.workspace.close()
+        _LEFT_RUNNING.append(self)
+
+    def how_to_end(self) -> str:
+        """Return the command that does what `end` does."""
+        own_folder = [] if self.workspace.lasts else [f"rm -r {self.workspace.folder}"]
+        return "; ".join([self._engine.how_to_end(), f"kill {self.stubs.pid}", *own_folder])
 
     # What the last one left
 
@@ -149,7 +163,7 @@ class Startup:
                 outputs[plan.environment] = terraform.outputs()
 
         self._together(*(lambda plan=plan: apply(plan) for plan in self._plans))
-        return outputs
+        return {plan.environment: outputs[plan.environment] for plan in self._plans}
 
     def _initialise(self, plan: Plan) -> None:
         """Install provider and modules anew, in a copy of our Terraform; the state stays."""
