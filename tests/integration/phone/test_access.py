@@ -92,7 +92,9 @@ def test_nothing_is_wider_than_the_screen(phone: PhoneProcess, browser: Browser,
     wider = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     outside = page.evaluate(
         """() => [...document.querySelectorAll("main *")]
-            .filter((e) => !e.closest("textarea, pre") && e.getBoundingClientRect().right > innerWidth + 1)
+            .filter((e) => !e.closest("input, select, textarea, pre"))
+            .filter((e) => e.getBoundingClientRect().right > innerWidth + 1
+                || (e.clientWidth && e.scrollWidth > e.clientWidth + 1))
             .map((e) => e.outerHTML.slice(0, 80))"""
     )
     context.close()
