@@ -111,7 +111,8 @@ $(READY): requirements-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 		|| { echo "Python 3.11 or later is needed; '$(PYTHON)' is not one. Say 'make PYTHON=python3.12 ...' or install it."; exit 1; }
 	@echo "Installing the tools into .venv ..."
-	@$(PYTHON) -m venv .venv || { echo "Python's venv module is missing: on Debian and Ubuntu, install python3-venv."; exit 1; }
+	@said=$$($(PYTHON) -m venv .venv 2>&1) || { code=$$?; [ $$code -eq 130 ] || printf '%s\n' "$$said" \
+		"Python's venv module is missing: on Debian and Ubuntu, install python3-venv."; exit $$code; }
 	@awk '/^[^ ]/ {keep = /^uv==/} keep' requirements-dev.txt > .venv/uv.txt
 	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r .venv/uv.txt
 	@$(BIN)/uv pip sync -q --python $(RUN) --require-hashes requirements-dev.txt
