@@ -76,7 +76,7 @@ tf-check: $(READY) ## Format and validity of the Terraform files
 tf-test: $(READY) ## Terraform tests on a mocked provider
 	@$(RUN) -m tools.terraform test
 
-bench: $(READY) ## Measure against a plain reading of the same design; writes benchmarks/RESULTS.md
+bench: $(READY) $(EMULATOR) ## Measure against a plain reading of the same design; writes benchmarks/RESULTS.md
 	@$(RUN) -m benchmarks
 
 ##@ Run it on AWS
@@ -99,6 +99,7 @@ lock: $(READY) ## Lock the dependencies anew, with hashes
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header requirements.in -o requirements.txt
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header -c requirements.txt requirements-dev.in -o requirements-dev.txt
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header requirements-ministack.in -o requirements-ministack.txt
+	@$(BIN)/uv pip compile -q --universal --python-version 3.13 --generate-hashes --no-header requirements-bench.in -o requirements-bench.txt
 
 schema: $(READY) ## Write the JSON Schemas in docs/ from the models
 	@$(RUN) -m tools.context_schema
