@@ -71,7 +71,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if threading.current_thread() is threading.main_thread():
         for number in (signal.SIGTERM, signal.SIGHUP):
             if signal.getsignal(number) is signal.SIG_DFL:
-                signal.signal(number, signal.default_int_handler)  # as Ctrl-C: clean up, then go
+                signal.signal(number, _end)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -104,6 +104,12 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     """End the stack where the summary did not come to it."""
     if (keeper := config.stash.get(_KEEPER, None)) is not None:
         keeper.end()
+
+
+def _end(number: int, _: object) -> None:
+    """Clean up and go, as after Ctrl-C; `make` and `timeout` may both send the signal, and the second is not heard."""
+    signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def _teller(config: pytest.Config) -> Callable[[str], None]:
