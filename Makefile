@@ -24,7 +24,7 @@ export ENGINE
 export UV_NO_PROGRESS := 1
 
 .PHONY: help demo dev setup test check lint format typecheck test-unit simulate simulate-quick fuzz chaos bench \
-	test-integration tf-check tf-test package plan deploy destroy lock schema clean
+	test-integration test-around tf-check tf-test package plan deploy destroy lock schema clean
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,7 +37,7 @@ dev: $(READY) $(EMULATOR) ## The same, kept running, with a phone and switches f
 	@$(RUN) -m demo.phone
 
 ##@ Test it
-test: lint typecheck tf-check test-unit simulate-quick test-integration ## Everything: lint, types, unit tests, simulation, integration
+test: lint typecheck tf-check test-unit simulate-quick test-integration test-around ## Everything: lint, types, unit tests, simulation, integration
 
 check: lint typecheck tf-check test-unit ## What needs no emulator and changes no file
 
@@ -68,7 +68,10 @@ chaos: $(READY) $(EMULATOR) ## Conversations under random faults and real crashe
 	@$(RUN) -m tests.chaos --conversations $(CONVERSATIONS) --seed $(SEED)
 
 test-integration: $(READY) $(EMULATOR) ## The whole product on an emulator (ENGINE=localstack|ministack)
-	@$(RUN) -m pytest -q -m integration tests/integration
+	@$(RUN) -m pytest -q -m integration $(addprefix tests/integration/, product ops contracts stubs engines)
+
+test-around: $(READY) $(EMULATOR) ## What is around it: package, demo, local phone in a browser, crashes, Terraform's whole life
+	@$(RUN) -m pytest -q -m integration --junitxml=reports/around.xml $(addprefix tests/integration/, package demo phone chaos terraform)
 
 tf-check: $(READY) ## Format and validity of the Terraform files
 	@$(RUN) -m tools.terraform check
