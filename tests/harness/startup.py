@@ -13,6 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from tests.engines.engine import Engine, aws_environ
 from tests.engines.ports import is_free
 from tests.harness.aws import Aws
+from tests.harness.interrupts import signals_deferred
 from tests.harness.packaging import PackageBuild
 from tests.harness.plan import COMPANIES, Plan, merged
 from tests.harness.progress import Timeline
@@ -213,7 +214,9 @@ class Startup:
         """Run calls side by side; when one fails, or the user has had enough, the others have to end too."""
         with ThreadPoolExecutor(len(calls)) as pool:
             try:
-                for future in as_completed([pool.submit(call) for call in calls]):
+                with signals_deferred():
+                    futures = [pool.submit(call) for call in calls]
+                for future in as_completed(futures):
                     future.result()
             except BaseException:
                 self._build.stop()

@@ -62,6 +62,9 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     given = getattr(config, "workerinput", {}).get("stack_keeper")
     if given is not None:
+        config.option.loadgroup = (
+            True  # xdist tells a worker the command line alone, and it does not know of its groups
+        )
         config.stash[_WORKERS_KEEPER] = WorkersKeeper(*given)
         return
     keeper = StackKeeper(lambda: choose(os.environ), config.option.numprocesses or 1, _teller(config))
