@@ -14,12 +14,20 @@ async function ask(path, options) {
 
 export const get = (path) => ask(path);
 
-export const post = (path, document) =>
-  ask(path, {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify(document),
-  });
+let last = Promise.resolve();
+
+/** Post a document; what is asked first is done first, however quick the fingers. */
+export const post = (path, document) => {
+  const answer = last.then(() =>
+    ask(path, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(document),
+    }),
+  );
+  last = answer.catch(() => {});
+  return answer;
+};
 
 /** Hand over each new state; `onLink` is told whether the server is there. Returns what ends it. */
 export function listen(unmasked, onState, onLink) {
