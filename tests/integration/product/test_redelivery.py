@@ -93,6 +93,7 @@ def test_function_killed_by_its_timeout_after_the_send_is_healed_without_another
         left = conversation.record
         proxy.reset()
         record = conversation.wait_until_sent(within=conversation.after_a_crash_seconds)
+        conversation.wait_for_line("send_reconciled")  # before its environment ends, and with it perhaps its log
 
     assert left is not None
     assert left["conversation_status"] == "sending"
@@ -102,7 +103,6 @@ def test_function_killed_by_its_timeout_after_the_send_is_healed_without_another
     assert record["attempts"] == 2
     assert len(conversation.journal("openai.responses.create")) == 1
     assert len(conversation.journal("twilio.messages.create")) == 1
-    conversation.wait_for_line("send_reconciled")
 
 
 def _killed(deployment: Deployment, since_ms: int) -> list[str]:
