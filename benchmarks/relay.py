@@ -7,14 +7,15 @@ import time
 from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 from urllib.parse import urlsplit
 
 import certifi
 import trustme
 
+from tests.background_server import BackgroundServer
+
 HOST = "127.0.0.1"
-POLL_SECONDS = 0.05
 UPSTREAM_SECONDS = 120.0
 _OWN_HEADERS = {"connection", "content-length", "date", "server", "transfer-encoding"}
 
@@ -41,7 +42,7 @@ class Authority:
         return {name: str(self.bundle) for name in ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")}
 
 
-class Relay:
+class Relay(BackgroundServer):
     """Passes HTTP requests on to one server and counts them; a context manager.
 
     Attributes:
@@ -55,13 +56,12 @@ class Relay:
         self.first_at: float | None = None
         self._calls: Counter[str] = Counter()
         self._lock = threading.Lock()
-        self._server = _Server((HOST, 0), self)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(POLL_SECONDS,), daemon=True)
+        super().__init__(_Server((HOST, 0), self), "relay")
 
     @property
     def url(self) -> str:
         scheme = "http" if self.authority is None else "https"
-        return f"{scheme}://{HOST}:{self._server.server_address[1]}"
+        return f"{scheme}://{HOST}:{self.port}"
 
     def calls(self) -> Counter[str]:
         """Return how often each operation was asked for: AWS's `X-Amz-Target` operation, else method and path."""
@@ -78,15 +78,6 @@ class Relay:
             self._calls[operation] += 1
             if self.first_at is None:
                 self.first_at = time.time()
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
 
 
 class _Server(ThreadingHTTPServer):

@@ -7,7 +7,9 @@ import time
 import uuid
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Self
+from typing import Any
+
+from tests.background_server import BackgroundServer
 
 PREFIX = "/2018-06-01/runtime/"
 FUNCTION_ARN = "arn:aws:lambda:eu-west-1:000000000000:function:benchmark"
@@ -30,7 +32,7 @@ class Invocation:
     error: str | None = None
 
 
-class RuntimeApi:
+class RuntimeApi(BackgroundServer):
     """Serves one execution environment; a context manager.
 
     Attributes:
@@ -44,13 +46,12 @@ class RuntimeApi:
         self._waiting: queue.Queue[Invocation] = queue.Queue()
         self._running: dict[str, Invocation] = {}
         self._closed = threading.Event()
-        self._server = _Server(("127.0.0.1", 0), self)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(POLL_SECONDS,), daemon=True)
+        super().__init__(_Server(("127.0.0.1", 0), self), "runtime-api")
 
     @property
     def address(self) -> str:
         """What `AWS_LAMBDA_RUNTIME_API` is to say."""
-        return f"127.0.0.1:{self._server.server_address[1]}"
+        return f"127.0.0.1:{self.port}"
 
     def wait_ready(self, seconds: float) -> bool:
         """Wait until the function asks for its first event or says that it can't start; tell whether either came."""
@@ -84,15 +85,9 @@ class RuntimeApi:
         self.start_error = error
         self._ready.set()
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
     def __exit__(self, *_: object) -> None:
         self._closed.set()
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        super().__exit__()
 
 
 class _Server(ThreadingHTTPServer):

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
+from tests.background_server import BackgroundServer
 from tests.engines.engine import Traits
 
 Deed = Literal["die", "hang"]
@@ -68,7 +69,7 @@ class _State:
     suffered: Counter[str] = field(default_factory=Counter)
 
 
-class Switchboard:
+class Switchboard(BackgroundServer):
     """A server that processes of the function ask at each step; a context manager."""
 
     def __init__(self, traits: Traits, *, endurable: int | None = None) -> None:
@@ -79,12 +80,10 @@ class Switchboard:
                 that has had as many, for whoever is in its batch suffers too.
         """
         self._endurable = endurable
-        self._server = _Server((traits.listen_on, 0), _Handler)
-        self._server.switchboard = self
+        server = _Server((traits.listen_on, 0), _Handler)
+        server.switchboard = self
+        super().__init__(server, "switchboard")
         self._seen_as = traits.functions_see_us_as
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, args=(0.05,), daemon=True, name="switchboard"
-        )
         self._lock = threading.Lock()
         self._state = _State()
         self._released = threading.Event()
@@ -92,17 +91,11 @@ class Switchboard:
     @property
     def url(self) -> str:
         """Where functions find it."""
-        return f"http://{self._seen_as}:{self._server.server_address[1]}"
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
+        return f"http://{self._seen_as}:{self.port}"
 
     def __exit__(self, *_: object) -> None:
         self._released.set()
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        super().__exit__()
 
     def arm(self, point: str, conversation_id: str, deed: Deed = "die", *, skip: int = 0, name: str = "") -> Switch:
         """Let the process that comes to a point (`before store.close`) with a conversation die or hang, once."""

@@ -8,15 +8,14 @@ import http.client
 import json
 import socket
 import struct
-import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Self
 from urllib.parse import urlsplit
 
+from tests.background_server import BackgroundServer
 from tests.engines.engine import Traits
 from tests.stubs import Action, answer
 from tests.stubs.faults import NO_FAULT
@@ -40,23 +39,23 @@ def aws_error(code: str, message: str = "Scripted by the test.", status: int = 4
     return answer(status, {"__type": code, "message": message}, headers={"content-type": "application/x-amz-json-1.0"})
 
 
-class AwsProxy:
+class AwsProxy(BackgroundServer):
     """A forwarding proxy with scripted faults; a context manager."""
 
     def __init__(self, endpoint: str, traits: Traits) -> None:
         """Forward to the engine at `endpoint`."""
         self._script: Script[Action] = Script()
-        self._server = _Server((traits.listen_on, 0), _Handler)
-        self._server.proxy = self
+        server = _Server((traits.listen_on, 0), _Handler)
+        server.proxy = self
+        super().__init__(server, "aws-proxy")
         self._seen_as = traits.functions_see_us_as
         self._target = urlsplit(endpoint)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True, name="aws-proxy")
         self.calls: list[Call] = []
 
     @property
     def url(self) -> str:
         """Where functions find it."""
-        return f"http://{self._seen_as}:{self._server.server_address[1]}"
+        return f"http://{self._seen_as}:{self.port}"
 
     def script(self, operation: str, action: Action, *, match: str | Sequence[str] = (), times: int | None = 1) -> None:
         """Play `action` on the next `times` calls of an operation (a glob) whose body holds every text of `match`."""
@@ -65,15 +64,6 @@ class AwsProxy:
     def reset(self) -> None:
         """Forget every fault."""
         self._script.reset()
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
 
     def take(self, operation: str, body: str) -> Action:
         """Return what is to happen to a call, and note the call."""
