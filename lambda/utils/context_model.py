@@ -71,7 +71,7 @@ KeyReference = Annotated[str, StringConstraints(pattern=r"^openai-api-key/[A-Za-
 class Section(BaseModel):
     """A part of a Context Object: exact types, and unknown fields kept out of the way."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", strict=True, hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, extra="ignore", strict=True, hide_input_in_errors=True, defer_build=True)
 
 
 class Metadata(Section):
@@ -236,6 +236,9 @@ class ContextObject(Section):
             "project_data": front.project_data and to_json(front.project_data),
         }
         return {name: value for name, value in attributes.items() if value}
+
+
+ContextObject.model_rebuild()  # one validator for the whole, rather than one for each section
 
 
 def to_json(value: object) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from tools.packaging.archive import write_zip
 from tools.packaging.botocore_data import slim_botocore_data
 from tools.packaging.bytecode import Compiler, compile_dependencies, compile_sources
+from tools.packaging.deferred import defer_imports
 from tools.packaging.manifest import Manifest, digest_of, manifest_path, sha256, shares_of
 from tools.packaging.reexports import make_reexports_lazy
 from tools.packaging.sources import check_imports, check_names, copy_sources, source_files
@@ -71,6 +72,7 @@ def build(order: Order, install: Install, step: Step) -> Manifest:
             dropped = trim(tree)
             slim_botocore_data(tree)
             make_reexports_lazy(tree)
+            defer_imports(tree)
             check_names(order.sources, tree)
             check_imports(order.sources, tree, dropped)
             copy_sources(order.sources, own)

@@ -115,6 +115,11 @@ DROPS = (
         "products other than the API that sends messages",
         keep=("twilio/rest/__init__.py", "twilio/rest/api"),
     ),
+    Drop(
+        "twilio/rest/api/v2010/account/*",
+        "parts of an account other than its messages; each is imported when it is asked for",
+        keep=("twilio/rest/api/v2010/account/__init__.py", "twilio/rest/api/v2010/account/message"),
+    ),
     Drop("twilio/twiml", "XML for voice calls"),
     Drop("twilio/jwt", "access tokens for browsers; needs PyJWT"),
     Drop("twilio/auth_strategy/token_auth_strategy.py", "OAuth for organisations; needs PyJWT"),

@@ -89,6 +89,7 @@ def exercise_aws() -> dict[str, Any]:
         },
         "paginators": [table.can_paginate("query"), table.get_paginator("query") is not None],
         "waiters": table.waiter_names,
+        "documented": str(table.put_item.__doc__),
     }
 
 
@@ -98,7 +99,7 @@ def exercise_openai_names() -> dict[str, Any]:
 
     import openai
 
-    imported = sorted(name for name in sys.modules if name.startswith("openai."))
+    imported = sorted(sys.modules)
     names, missing = 0, []
     for file in sorted(Path(openai.__file__).parent.rglob("__init__.py*")):
         source = file.with_suffix("").relative_to(PACKAGE).parent
@@ -112,7 +113,18 @@ def exercise_openai_names() -> dict[str, Any]:
     return {"imported": imported, "names": names, "missing": missing}
 
 
+async def ask_asynchronously() -> str:
+    """Use what the builder makes wait: the SDK's asynchronous client, which pauses before it asks again."""
+    from openai import AsyncOpenAI
+
+    async with AsyncOpenAI(api_key=GIVEN["openai_key"], base_url=GIVEN["openai"], max_retries=2, timeout=10) as client:
+        response = await client.responses.create(model=MODEL, input="ask twice")
+        return str(response.output_text)
+
+
 def exercise_openai_responses() -> dict[str, Any]:
+    import asyncio
+
     from openai import OpenAI
 
     client: Any = OpenAI(api_key=GIVEN["openai_key"], base_url=GIVEN["openai"], max_retries=0, timeout=10)
@@ -137,6 +149,7 @@ def exercise_openai_responses() -> dict[str, Any]:
     items = [item.type for item in client.conversations.items.list(conversation.id)]
     plain = client.responses.create(model=MODEL, input="hello")
     deleted = client.conversations.delete(conversation.id)
+    asynchronous = asyncio.run(ask_asynchronously())
     stranger = OpenAI(api_key="sk-wrong", base_url=GIVEN["openai"], max_retries=0)
     nobody = OpenAI(api_key="sk", base_url=closed_port_url(), max_retries=0)
     return {
@@ -149,6 +162,7 @@ def exercise_openai_responses() -> dict[str, Any]:
         "items": items,
         "plain": plain.output_text,
         "deleted": deleted.deleted,
+        "asynchronous": asynchronous,
         "cancel_missing": name_of_error(lambda: client.responses.cancel("resp_absent")),
         "missing": name_of_error(lambda: client.responses.retrieve("resp_absent")),
         "wrong_key": name_of_error(lambda: stranger.responses.create(model=MODEL, input="x")),

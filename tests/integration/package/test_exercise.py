@@ -47,6 +47,7 @@ def seen(
     ZipFile(folder / "package.zip").extractall(folder / "package")
     vendors.client.script("openai.responses.create", answer(429), match="too many")
     vendors.client.script("openai.responses.create", answer(503, raw="<html>"), match="break down")
+    vendors.client.script("openai.responses.create", answer(503), match="ask twice")
     vendors.client.script("twilio.messages.create", answer(400), match="refuse this")
     vendors.client.script("twilio.messages.create", answer(400, PROBLEM), match="describe the problem")
     with aws_server() as aws_url:
@@ -105,6 +106,7 @@ def test_aws_clients_call_paginate_and_raise_their_errors(seen: dict[str, Any]) 
     }
     assert aws["paginators"] == [True, True]
     assert "table_exists" in aws["waiters"]
+    assert ":type TableName: string" in aws["documented"]
 
 
 def test_import_of_openai_imports_none_of_its_types_and_each_of_them_is_there_when_asked_for(
@@ -117,6 +119,12 @@ def test_import_of_openai_imports_none_of_its_types_and_each_of_them_is_there_wh
     assert len(types) < 40, types
     assert names["names"] > 500
     assert names["missing"] == []
+
+
+def test_import_of_openai_imports_nothing_for_asynchronous_programs_which_still_work(seen: dict[str, Any]) -> None:
+    """See tools/packaging/deferred.py; on an older Python, typing_extensions imports asyncio too."""
+    assert "anyio" not in seen["openai_names"]["imported"]
+    assert seen["responses"]["asynchronous"]
 
 
 def test_responses_and_conversations_work_and_raise_their_errors(seen: dict[str, Any]) -> None:
