@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 import httpx2
-from openai import APIConnectionError, APIStatusError, APITimeoutError, OpenAI, OpenAIError
+from openai import APIConnectionError, APIStatusError, APITimeoutError, DefaultHttpxClient, OpenAI, OpenAIError
 
 from core.errors import CredentialsRejectedError, PermanentError, ProcessorError, TransientError
 from utils.redaction import Secret
@@ -54,7 +54,7 @@ class Answer:
 
 
 class OpenAIClients:
-    """Clients of OpenAI, one per key, with the SDK's own retries off.
+    """Clients of OpenAI, one per key, with the SDK's own retries off; they share their connections.
 
     Requests name their path: the SDK then imports none of the hundreds of modules that describe its API, which take
     longer than the rest of a cold start together, and hands over an answer as it came.
@@ -66,7 +66,7 @@ class OpenAIClients:
         """Make clients on demand.
 
         Args:
-            http_client: Carries the requests of all of them; the SDK's own where not given.
+            http_client: Carries the requests of all of them; one with the SDK's settings where not given.
         """
         self._base_url = base_url
         self._http_client = http_client
@@ -77,6 +77,8 @@ class OpenAIClients:
         with self._lock:
             client = self._clients.get(key)
             if client is None:
+                if self._http_client is None:  # one for all: each would read the certificates, which takes 20 ms
+                    self._http_client = DefaultHttpxClient()
                 if len(self._clients) >= MAX_CLIENTS:
                     self._clients.pop(next(iter(self._clients)))
                 client = OpenAI(

@@ -5,7 +5,7 @@ from typing import Any
 
 import httpx2
 import pytest
-from openai import APIResponseValidationError, OpenAIError
+from openai import APIResponseValidationError, AuthenticationError, OpenAIError
 
 from core.errors import CredentialsRejectedError, PermanentError, ProcessorError, TransientError
 from services.openai_client import (
@@ -267,6 +267,23 @@ def test_every_key_has_a_client_of_its_own_that_is_kept(stubs: StubTransports) -
 
     assert clients.get(KEY) is clients.get(Secret(OPENAI_KEY))
     assert clients.get(Secret("sk-other")) is not clients.get(KEY)
+
+
+def test_clients_of_all_keys_share_one_transport(stubs: StubTransports, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[httpx2.Client] = []
+
+    def make() -> httpx2.Client:
+        made.append(stubs.openai())
+        return made[-1]
+
+    monkeypatch.setattr("services.openai_client.DefaultHttpxClient", make)
+    clients = OpenAIClients(None)
+    assert made == []
+
+    clients.post(KEY, ("conversations",), {}, timeout_seconds=5)
+    with pytest.raises(AuthenticationError):  # it has a key of its own all the same
+        clients.post(Secret("sk-other"), ("conversations",), {}, timeout_seconds=5)
+    assert len(made) == 1
 
 
 def test_clients_of_old_keys_are_let_go(stubs: StubTransports) -> None:
