@@ -15,7 +15,7 @@ from benchmarks.measures import batch, cold_start, latency, package, warm_path
 from benchmarks.report import report
 from benchmarks.results import Results, table
 from benchmarks.runtime_api import FunctionError
-from benchmarks.scaling import update_file
+from benchmarks.scaling import update_files
 from benchmarks.world import Router, running_world
 from tests.engines.engine import EngineError
 from tools.packaging.errors import PackageError
@@ -30,7 +30,6 @@ MEASURES: dict[str, ModuleType] = {
 }
 HERE = Path(__file__).parent
 RECORDED = HERE / "results.json"
-SCALING = HERE.parent / "docs" / "scaling.md"
 
 
 def main(
@@ -46,7 +45,7 @@ def main(
         bool, typer.Option("--record", help="With --only: put these rows into what the last whole run recorded.")
     ] = False,
 ) -> None:
-    """Measure the function beside a plain baseline; write RESULTS.md, results.json and the tables of the documents."""
+    """Measure the function beside a plain baseline; write the results and what the documents say of them."""
     console = Console(highlight=False)
     if unknown := set(only or ()) - set(MEASURES):
         raise typer.BadParameter(f"there is no {', '.join(sorted(unknown))}; there are {', '.join(MEASURES)}")
@@ -56,7 +55,9 @@ def main(
         console.print(table(figures))
         if record or not only:
             _write(Results.read(RECORDED).with_rows_of(results) if only else results)
-            console.print("Written: benchmarks/RESULTS.md, benchmarks/results.json and the tables of docs/scaling.md.")
+            console.print(
+                "Written: benchmarks/RESULTS.md and results.json, and what README.md and docs/scaling.md say."
+            )
     except (packages.BenchmarkError, EngineError, FunctionError, PackageError) as exc:
         Console(stderr=True, highlight=False).print(str(exc), style="red", markup=False, soft_wrap=True)
         raise typer.Exit(1) from exc
@@ -87,7 +88,7 @@ def _write(results: Results) -> None:
         raise packages.BenchmarkError(f"{manifest_path(archive)} is gone: run this again")
     results.write(RECORDED)
     (HERE / "RESULTS.md").write_text(report(results, manifest))
-    update_file(SCALING, results)
+    update_files(HERE.parent, results)
 
 
 if __name__ == "__main__":

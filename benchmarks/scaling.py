@@ -1,7 +1,8 @@
-"""Scaling: the tables of docs/scaling.md and RESULTS.md that the cost model makes of measured figures."""
+"""Scaling: what the documents say of measured figures and of what the cost model makes of them."""
 
 from dataclasses import replace
 from pathlib import Path
+from textwrap import fill
 
 from benchmarks.cost import MILLION, Usage, bill, demand
 from benchmarks.results import Results, markdown
@@ -10,6 +11,7 @@ BATCH = 10
 LATENCIES = (5, 20, 60)
 PER_DAY = 10 * MILLION
 PEAK_FACTORS = (1, 3)
+LINE_LENGTH = 128
 WRITES_TO_OPENAI = 2
 """One opens the conversation, one asks; the rest are polls."""
 
@@ -117,9 +119,26 @@ def demands(results: Results) -> str:
     return markdown(rows, headers)
 
 
-def blocks(results: Results) -> dict[str, str]:
-    """Return each part of docs/scaling.md that follows from measured figures, by its name there."""
-    return {"costs": costs(results), "arithmetic": arithmetic(results), "demands": demands(results)}
+def headline(results: Results, latency: int = 20) -> str:
+    """Return what the README says of it all."""
+    ours, _, plain = usages(results, latency)
+    batch = results["batch_to_one"]
+    return fill(
+        f"Ten messages of a batch wait together, so a full batch takes {batch.ours:.2f} times as long as one message"
+        f" (a plain handler: {batch.baseline:.1f} times), and a million conversations whose model takes {latency} s"
+        f" cost about ${bill(ours).total:.0f} on AWS instead of ${bill(plain).total:.0f}. A cold start takes"
+        f" {results['cold_start_first_call'].ratio:.2f} of the plain handler's time, the zip"
+        f" {results['package_zip'].ratio:.2f} of its size.",
+        LINE_LENGTH,
+    )
+
+
+def blocks(results: Results) -> dict[str, dict[str, str]]:
+    """Return for each document its parts that follow from measured figures, by their names there."""
+    return {
+        "README.md": {"headline": headline(results)},
+        "docs/scaling.md": {"costs": costs(results), "arithmetic": arithmetic(results), "demands": demands(results)},
+    }
 
 
 def update(document: str, parts: dict[str, str]) -> str:
@@ -134,5 +153,8 @@ def update(document: str, parts: dict[str, str]) -> str:
     return document
 
 
-def update_file(path: Path, results: Results) -> None:
-    path.write_text(update(path.read_text(), blocks(results)))
+def update_files(root: Path, results: Results) -> None:
+    """Write each document's parts anew."""
+    for name, parts in blocks(results).items():
+        path = root / name
+        path.write_text(update(path.read_text(), parts))

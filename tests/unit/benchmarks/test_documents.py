@@ -84,10 +84,11 @@ def test_document_without_a_part_is_refused() -> None:
         update("nothing", {"costs": "new"})
 
 
-def test_document_on_scaling_says_what_the_model_makes_of_the_recorded_figures() -> None:
-    document = (ROOT / "docs" / "scaling.md").read_text()
+@pytest.mark.parametrize("name", blocks(RECORDED))
+def test_document_says_what_the_model_makes_of_the_recorded_figures(name: str) -> None:
+    document = (ROOT / name).read_text()
 
-    assert update(document, blocks(RECORDED)) == document, "run `make bench`, which writes these tables"
+    assert update(document, blocks(RECORDED)[name]) == document, "run `make bench`, which writes it"
 
 
 def test_recorded_run_held_every_limit_and_was_long_enough() -> None:

@@ -1,10 +1,9 @@
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.unit.tools.source_tree import run, write_files
 from tools.packaging.deferred import defer_imports, with_deferred_imports
 
 CLIENT = '''"""Client."""
@@ -49,23 +48,8 @@ def tree(tmp_path: Path) -> Path:
         "anyio/lowlevel.py": "async def checkpoint(): ...\n",
         "anyio/to_thread.py": TO_THREAD,
     }
-    for name, text in files.items():
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(text)
+    write_files(tmp_path, files)
     return tmp_path
-
-
-def run(tree: Path, code: str) -> str:
-    """Run code that has the tree to import from, and return what it prints."""
-    result = subprocess.run(
-        [sys.executable, "-I", "-S", "-c", f"import sys; sys.path.insert(0, {str(tree)!r})\n{code}"],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=30,
-    )
-    assert result.returncode == 0, result.stderr
-    return result.stdout.strip()
 
 
 AWAIT = "def finish(c):\n  try: c.send(None)\n  except StopIteration as e: return e.value\n"

@@ -1,9 +1,8 @@
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.unit.tools.source_tree import run, write_files
 from tools.packaging.reexports import make_reexports_lazy, reexports
 
 MESSAGE = "class Message: ...\n"
@@ -31,23 +30,8 @@ def tree(tmp_path: Path) -> Path:
         "openai/lib/__init__.py": "from ._tools import tool as tool\nVERSION = 2\n",
         "openai/lib/_tools.py": "def tool(): ...\n",
     }
-    for name, text in files.items():
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(text)
+    write_files(tmp_path, files)
     return tmp_path
-
-
-def run(tree: Path, code: str) -> str:
-    """Run code that has the tree to import from, and return what it prints."""
-    result = subprocess.run(
-        [sys.executable, "-I", "-S", "-c", f"import sys; sys.path.insert(0, {str(tree)!r})\n{code}"],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=30,
-    )
-    assert result.returncode == 0, result.stderr
-    return result.stdout.strip()
 
 
 def test_packages_that_only_pass_on_names_are_rewritten_and_others_are_not(tree: Path) -> None:
