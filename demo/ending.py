@@ -40,8 +40,9 @@ class Interruption:
 
     @contextmanager
     def caught(self) -> Iterator[None]:
-        """Take the signals in the block."""
-        before = {number: signal.signal(number, self._on_signal) for number in _SIGNALS}
+        """Take the signals in the block, but for those it was started to ignore, as by nohup."""
+        taken = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+        before = {number: signal.signal(number, self._on_signal) for number in taken}
         try:
             yield
         finally:

@@ -47,6 +47,22 @@ def test_a_signal_ends_it_with_a_line(number: int, code: int, capsys: pytest.Cap
     ]
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_a_signal_that_it_was_started_to_ignore_does_nothing(number: int) -> None:
+    """As nohup has it, or a shell that starts it in the background."""
+
+    def main(_: Console, __: Interruption) -> int:
+        os.kill(os.getpid(), number)
+        return 0
+
+    before = signal.signal(number, signal.SIG_IGN)
+    try:
+        assert run(main) == 0
+        assert signal.getsignal(number) is signal.SIG_IGN
+    finally:
+        signal.signal(number, before)
+
+
 def test_an_error_that_an_interruption_caused_is_none(capsys: pytest.CaptureFixture[str]) -> None:
     def main(_: Console, __: Interruption) -> int:
         with suppress(KeyboardInterrupt):
