@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 import httpx2
-from openai import APIConnectionError, APIStatusError, APITimeoutError, DefaultHttpxClient, OpenAI, OpenAIError
+from openai import APIConnectionError, APIStatusError, APITimeoutError, OpenAI, OpenAIError
 
 from core.errors import CredentialsRejectedError, PermanentError, ProcessorError, TransientError
 from utils.redaction import Secret
@@ -66,7 +66,7 @@ class OpenAIClients:
         """Make clients on demand.
 
         Args:
-            http_client: Carries the requests of all of them; one with the SDK's settings where not given.
+            http_client: Carries the requests of all of them; the SDK's own where not given.
         """
         self._base_url = base_url
         self._http_client = http_client
@@ -77,18 +77,22 @@ class OpenAIClients:
         with self._lock:
             client = self._clients.get(key)
             if client is None:
-                if self._http_client is None:  # one for all: each would read the certificates, which takes 20 ms
-                    self._http_client = DefaultHttpxClient()
+                client = self._make(key.reveal())
                 if len(self._clients) >= MAX_CLIENTS:
                     self._clients.pop(next(iter(self._clients)))
-                client = OpenAI(
-                    api_key=key.reveal(),
-                    base_url=self._base_url or DEFAULT_BASE_URL,
-                    max_retries=0,
-                    http_client=self._http_client,
-                )
                 self._clients[key] = client
             return client
+
+    def _make(self, api_key: str) -> OpenAI:
+        another = next(iter(self._clients.values()), None)
+        if another is not None:  # its transport serves both: a new one would read the certificates, which takes 20 ms
+            return another.with_options(api_key=api_key)
+        return OpenAI(
+            api_key=api_key,
+            base_url=self._base_url or DEFAULT_BASE_URL,
+            max_retries=0,
+            http_client=self._http_client,
+        )
 
     def post(
         self,
