@@ -2,7 +2,6 @@
 
 import ast
 import sys
-from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -95,16 +94,16 @@ def with_deferred_imports(source: str, modules: tuple[str, ...], helper: str) ->
 
 def _deferrable(tree: ast.Module, modules: tuple[str, ...]) -> Iterator[ast.Import | ast.ImportFrom]:
     """Yield the imports of these modules, at the top of the file or tried there, that can wait."""
-    uses = _uses(tree)
+    waiting = _names_that_can_wait(tree)
     for statement in tree.body:
         for node in statement.body if isinstance(statement, ast.Try) else [statement]:
             match node:
                 case ast.Import(names=[ast.alias(name=name, asname=None)]):
-                    if _is_one_of(name, modules) and _can_wait(uses[_root(node)]):
+                    if _is_one_of(name, modules) and _root(node) in waiting:
                         yield node
                 case ast.ImportFrom(module=str(name), level=0, names=aliases):
                     if _is_one_of(name, modules) and all(
-                        alias.asname is None and _can_wait(uses[alias.name]) for alias in aliases
+                        alias.asname is None and alias.name in waiting for alias in aliases
                     ):
                         yield node
 
@@ -118,13 +117,8 @@ def _is_one_of(name: str, modules: tuple[str, ...]) -> bool:
     return any(f"{name}.".startswith(f"{module}.") for module in modules)
 
 
-def _can_wait(uses: set[bool]) -> bool:
-    """Whether all uses of a name let it wait; one that is not used is there for others to import."""
-    return uses == {True}
-
-
-def _uses(tree: ast.Module) -> defaultdict[str, set[bool]]:
-    """Return for each name whether its uses let it wait."""
+def _names_that_can_wait(tree: ast.Module) -> set[str]:
+    """Return the names whose every use lets them wait; one that is not used is there for others to import."""
     waiting: set[int] = set()
     for node in ast.walk(tree):
         match node:
@@ -142,8 +136,5 @@ def _uses(tree: ast.Module) -> defaultdict[str, set[bool]]:
                 | ast.AnnAssign(annotation=annotation)
             ):
                 waiting |= {id(child) for child in ast.walk(annotation)}
-    uses: defaultdict[str, set[bool]] = defaultdict(set)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Name):
-            uses[node.id].add(id(node) in waiting)
-    return uses
+    names = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
+    return {name.id for name in names} - {name.id for name in names if id(name) not in waiting}
