@@ -17,7 +17,7 @@ from benchmarks.results import Results, table
 from benchmarks.runtime_api import FunctionError
 from benchmarks.scaling import update_files
 from benchmarks.world import Router, running_world
-from tests.engines.engine import EngineError
+from sandbox.engines.engine import EngineError
 from tools.packaging.errors import PackageError
 from tools.packaging.manifest import Manifest, manifest_path
 

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import certifi
 import trustme
 
-from tests.background_server import BackgroundServer
+from sandbox.background_server import BackgroundServer
 
 HOST = "127.0.0.1"
 UPSTREAM_SECONDS = 120.0

@@ -10,11 +10,10 @@ from typing import Any
 
 from boto3.session import Session
 
-from tests.context_objects import make_body
-from tests.engines.ministack import MiniStack
-from tests.fakes.secrets import OPENAI_REFERENCE, TWILIO_REFERENCE
-from tests.stubs import OPENAI_KEY, TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN
-from tests.stubs.process import StubProcess
+from sandbox.context_objects import OPENAI_REFERENCE, TWILIO_REFERENCE, make_body
+from sandbox.engines.ministack import MiniStack
+from sandbox.stubs import OPENAI_KEY, TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN
+from sandbox.stubs.process import StubProcess
 
 TABLE = "conversations-benchmark"
 QUEUE = "benchmark"

@@ -12,7 +12,7 @@ try:
     from demo.report import report
     from demo.scenes import play
     from demo.stack import running_stack
-    from tests.harness.progress import Timeline
+    from sandbox.harness.progress import Timeline
 except ModuleNotFoundError as exc:
     sys.exit(
         f"{exc.name} is not installed for {sys.executable}: run `make demo`, which installs everything into .venv."

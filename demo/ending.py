@@ -9,9 +9,9 @@ from types import FrameType
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
-from tests.engines.engine import EngineError
-from tests.harness.errors import HarnessError
-from tests.stubs import StubError
+from sandbox.engines.engine import EngineError
+from sandbox.harness.errors import HarnessError
+from sandbox.stubs import StubError
 from tools.infrastructure.errors import TerraformError
 
 FAILED = 1

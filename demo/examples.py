@@ -5,8 +5,8 @@ import secrets
 from dataclasses import dataclass
 from typing import Any
 
-from tests.context_objects import make_context
-from tests.harness.plan import FREE_FORM_REFERENCE, TEMPLATE_REFERENCE, TEMPLATE_SID
+from sandbox.context_objects import make_context
+from sandbox.harness.plan import FREE_FORM_REFERENCE, TEMPLATE_REFERENCE, TEMPLATE_SID
 
 TEMPLATE_TEXT = "Hi {{1}}, it's Carol from {{2}}. {{3}} May I tell you more?"
 """What WhatsApp approved; the model fills in the variables."""

@@ -9,9 +9,9 @@ from ops.aws import Aws
 from ops.names import Names
 from ops.reasons import Letter, find_reasons, read_body
 from ops.table import ConversationTable
-from tests.engines.engine import REGION
-from tests.harness.deployment import DeadLetter, Deployment, Record
-from tests.stubs import StubClient
+from sandbox.engines.engine import REGION
+from sandbox.harness.deployment import DeadLetter, Deployment, Record
+from sandbox.stubs import StubClient
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from tests.harness.progress import Step
+from sandbox.harness.progress import Step
 
 WORDS = {
     "what it needs": "Looking for what is needed",

@@ -19,7 +19,7 @@ from demo.observation import Dead, Observation, number_of
 from demo.scenes import PEOPLE, TEMPLATE, TITLES, Outcomes, Promise, is_suppressed
 from demo.story import Story, Tone, seconds
 from ops.masking import mask_numbers, printable
-from tests.harness.deployment import Record
+from sandbox.harness.deployment import Record
 from utils.redaction import mask_phone
 
 BUBBLE_WIDTH = 62

@@ -10,8 +10,8 @@ from core.events import Event
 from demo.ending import DemoError
 from demo.examples import ANA, ANSWER, BEN, CLEO, DEV, WHY, answer, first_contact, template_reply, without_consent
 from demo.observation import Observation, Observer
-from tests.harness.deployment import Deployment
-from tests.stubs import Outcome, StubClient, drop
+from sandbox.harness.deployment import Deployment
+from sandbox.stubs import Outcome, StubClient, drop
 
 TEMPLATE, FREE_FORM, LOST_ANSWER, NO_CONSENT = "ana-template", "ben-free-form", "cleo-lost-answer", "dev-no-consent"
 NOT_JSON = "Hello? Is this the channel router?"

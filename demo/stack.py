@@ -6,11 +6,11 @@ from contextlib import ExitStack, contextmanager
 
 from demo.ending import Interruption
 from demo.examples import TEMPLATES
-from tests.engines.ministack import MiniStack
-from tests.harness.deployment import Deployment
-from tests.harness.plan import QUICK, Plan, merged
-from tests.harness.progress import Timeline
-from tests.harness.stack import Stack
+from sandbox.engines.ministack import MiniStack
+from sandbox.harness.deployment import Deployment
+from sandbox.harness.plan import QUICK, Plan, merged
+from sandbox.harness.progress import Timeline
+from sandbox.harness.stack import Stack
 
 NAME = "demo"
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.context_objects import make_context
+from sandbox.context_objects import make_context
 
 FRONT, COMPANY = "frontend_payload", "company_data_payload"
 RECIPIENT_DATA, REQUEST = f"{FRONT}__recipient_data", f"{FRONT}__request_data"

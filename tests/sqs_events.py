@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.context_objects import make_body
+from sandbox.context_objects import make_body
 from tests.fakes.clock import START
 
 SENT_AT_MS = int(START.timestamp() * 1000) - 2000

@@ -12,9 +12,9 @@ import pytest
 import urllib3
 from urllib3.exceptions import ProtocolError, ReadTimeoutError
 
+from sandbox.stubs.app import StubApp
+from sandbox.stubs.wire import Reply, Request
 from tests.fakes.clock import FakeClock
-from tests.stubs.app import StubApp
-from tests.stubs.wire import Reply, Request
 
 
 class LateAnswer(Exception):  # noqa: N818 - an outcome, not an error of ours

@@ -6,16 +6,17 @@ from typing import Any
 import pytest
 
 from core.ports import TwilioCredentials
+from sandbox.context_objects import OPENAI_REFERENCE, TWILIO_REFERENCE
+from sandbox.stubs import OPENAI_KEY, TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN
 from services.openai_assistants_service import AssistantsGateway
 from services.openai_client import OpenAIClients
 from services.openai_responses_service import ResponsesGateway
 from services.twilio_service import TwilioWhatsApp
 from tests.fakes.clock import FakeClock
-from tests.fakes.secrets import OPENAI_REFERENCE, TWILIO_REFERENCE, InMemorySecrets
+from tests.fakes.secrets import InMemorySecrets
 from tests.in_memory import SETTINGS, InMemoryFunction
 from tests.sqs_events import make_event, make_record
 from tests.stub_transports import StubTransports
-from tests.stubs import OPENAI_KEY, TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN
 from utils.redaction import Secret
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser import NOT_FOUND, find_chromium, running_chromium
-from tests.phone_process import PhoneDidNotStartError, PhoneProcess
+from sandbox.browser import NOT_FOUND, find_chromium, running_chromium
+from sandbox.phone_process import PhoneDidNotStartError, PhoneProcess
 
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
 LIMIT_BYTES = 300_000

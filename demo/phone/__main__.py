@@ -14,7 +14,7 @@ try:
     from demo.phone.world import open_world
     from demo.progress import Steps
     from demo.stack import running_stack
-    from tests.harness.progress import Timeline
+    from sandbox.harness.progress import Timeline
 except ModuleNotFoundError as exc:
     sys.exit(f"{exc.name} is not installed for {sys.executable}: run `make dev`, which installs everything into .venv.")
 except KeyboardInterrupt:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import Any
 
-from tests.harness.aws_proxy import AwsProxy, aws_error
-from tests.harness.deployment import Deployment
-from tests.harness.plan import (
+from sandbox.harness.aws_proxy import AwsProxy, aws_error
+from sandbox.harness.deployment import Deployment
+from sandbox.harness.plan import (
     FREE_FORM_REFERENCE,
     OPENAI_REFERENCE,
     TEMPLATE_REFERENCE,
@@ -16,7 +16,7 @@ from tests.harness.plan import (
     openai_secret,
     twilio_secret,
 )
-from tests.stubs import (
+from sandbox.stubs import (
     OPENAI_KEY,
     TWILIO_ACCOUNT_SID,
     TWILIO_AUTH_TOKEN,

@@ -13,7 +13,7 @@ from core.events import Event
 from demo.observation import Dead, Observation, number_of
 from demo.story import Delivery, Step, Story, Tone
 from ops.masking import HIDDEN, mask_numbers
-from tests.harness.deployment import Record
+from sandbox.harness.deployment import Record
 from utils.redaction import mask_phone
 
 PERSONAL = frozenset(

@@ -18,11 +18,11 @@ from demo.stack import warm_up
 from ops.dead_letters import Letters, find_queue
 from ops.names import Names
 from ops.redrive import Move
-from tests.harness.aws_proxy import AwsProxy
-from tests.harness.deployment import Deployment
-from tests.harness.plan import TEMPLATE_REFERENCE
-from tests.harness.stack import Stack
-from tests.stubs import Outcome, StubClient, StubError
+from sandbox.harness.aws_proxy import AwsProxy
+from sandbox.harness.deployment import Deployment
+from sandbox.harness.plan import TEMPLATE_REFERENCE
+from sandbox.harness.stack import Stack
+from sandbox.stubs import Outcome, StubClient, StubError
 from utils.context_processor import InvalidContextError, parse_context
 
 LOOK_EVERY_SECONDS = 0.5

@@ -12,17 +12,17 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from sandbox.engines.choice import choose
+from sandbox.engines.engine import EngineError
+from sandbox.harness import Deployment, HarnessError, Plan, Stack, Step
+from sandbox.harness.aws_proxy import AwsProxy
+from sandbox.harness.plan import QUICK, merged
 from tests.chaos import report
 from tests.chaos.faults import Site
 from tests.chaos.run import Heard, Part, closed, deal, drain, feed, redrive, set_up
 from tests.chaos.sabotage import sabotaged
 from tests.chaos.switchboard import Switchboard
 from tests.chaos.verdict import Verdict, judge
-from tests.engines.choice import choose
-from tests.engines.engine import EngineError
-from tests.harness import Deployment, HarnessError, Plan, Stack, Step
-from tests.harness.aws_proxy import AwsProxy
-from tests.harness.plan import QUICK, merged
 from tools.infrastructure.errors import TerraformError
 
 VARIABLES = merged(

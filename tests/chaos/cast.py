@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
-from tests.context_objects import make_body
-from tests.harness import FREE_FORM_REFERENCE, TEMPLATE_REFERENCE
+from sandbox.context_objects import make_body
+from sandbox.harness import FREE_FORM_REFERENCE, TEMPLATE_REFERENCE
 
 NAMES = ("Ana", "Ben", "Chloé", "Dmitri", "Eun-ji", "Fatima", "Günther", "Hana")
 SENTENCE = "We read what you wrote to us and would like to talk about it. "

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
+from sandbox.harness.aws_proxy import AwsProxy, aws_error
+from sandbox.stubs import Action, Fate, Outcome, StubClient, answer, delay, drop, stall
 from tests.chaos.cast import Member
 from tests.chaos.switchboard import Deed, Switchboard
-from tests.harness.aws_proxy import AwsProxy, aws_error
-from tests.stubs import Action, Fate, Outcome, StubClient, answer, delay, drop, stall
 from utils.settings import Settings
 
 CLOSE_TRIES = 5

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from sandbox.harness import Conversation, Deployment
+from sandbox.stubs import StubClient
 from tests.chaos.faults import FAULTS
 from tests.chaos.run import Part
 from tests.chaos.switchboard import Switchboard
 from tests.chaos.verdict import Verdict
-from tests.harness import Conversation, Deployment
-from tests.stubs import StubClient
 
 SHOWN_STEPS = 60
 

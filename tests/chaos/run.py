@@ -5,11 +5,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 
+from sandbox.eventually import eventually
+from sandbox.harness import Deployment
+from sandbox.stubs import Outcome
 from tests.chaos.cast import Member, make_cast
 from tests.chaos.faults import FAULTS, Fault, Played, Site
-from tests.eventually import eventually
-from tests.harness import Deployment
-from tests.stubs import Outcome
 
 LARGEST_BURST = 3
 LONGEST_PAUSE_SECONDS = 1.0

@@ -8,10 +8,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from zipfile import ZIP_DEFLATED, ZipFile
 
+from sandbox.eventually import eventually
+from sandbox.harness import Deployment
+from sandbox.harness.deployment import CHANGE_SECONDS
 from tests.chaos.switchboard import Switchboard
-from tests.eventually import eventually
-from tests.harness import Deployment
-from tests.harness.deployment import CHANGE_SECONDS
 
 SABOTEUR = Path(__file__).with_name("saboteur.py")
 HANDLER = "saboteur.lambda_handler"

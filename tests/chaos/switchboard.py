@@ -10,8 +10,8 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal
 
-from tests.background_server import BackgroundServer
-from tests.engines.engine import Traits
+from sandbox.background_server import BackgroundServer
+from sandbox.engines.engine import Traits
 
 Deed = Literal["die", "hang"]
 HANG_SECONDS = 900.0

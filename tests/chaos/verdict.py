@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sandbox.harness import Deployment, Record
+from sandbox.stubs import StubClient
 from tests.chaos.run import Part
 from tests.chaos.switchboard import Switchboard
-from tests.harness import Deployment, Record
-from tests.stubs import StubClient
 
 SENT = "initial_message_sent"
 LEFT_OVER = ("lease_owner", "lease_expires_at", "send_started_at", "outcome_unknown", "last_error", "needs_attention")

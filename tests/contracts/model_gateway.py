@@ -8,7 +8,7 @@ import pytest
 from core.conversation import Mode, Run, Usage
 from core.errors import CredentialsRejectedError, PermanentError, RunFailedError, TransientError
 from core.model import ModelGateway, ModelRequest, RunReport, RunState
-from tests.stubs import Outcome
+from sandbox.stubs import Outcome
 from utils.assistant_definition import AssistantDefinition
 from utils.redaction import Secret
 

@@ -2,10 +2,9 @@
 
 from core.errors import SecretError
 from core.ports import TwilioCredentials
+from sandbox.context_objects import OPENAI_REFERENCE, TWILIO_REFERENCE
 from utils.redaction import Secret
 
-TWILIO_REFERENCE = "whatsapp-credentials/acme/spring/twilio"
-OPENAI_REFERENCE = "openai-api-key/whatsapp"
 TWILIO = TwilioCredentials("AC" + "0" * 32, Secret("twilio-token-1"), "HX" + "1" * 32)
 TWILIO_FREE_FORM = TwilioCredentials("AC" + "0" * 32, Secret("twilio-token-1"))
 OPENAI = Secret("sk-test-1")

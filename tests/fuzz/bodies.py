@@ -5,8 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from sandbox.context_objects import make_context
 from tests.context_cases import COMPANY, FRONT, OPENAI, RECIPIENT_DATA, REFUSED, REQUEST, WHATSAPP
-from tests.context_objects import make_context
 from tests.fuzz.values import HALVES, Values
 
 MAX_BYTES = 1024 * 1024

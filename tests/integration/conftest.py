@@ -16,13 +16,13 @@ from typing import Any
 
 import pytest
 
-from tests.engines.choice import choose
-from tests.engines.engine import Ability
-from tests.eventually import eventually
-from tests.harness import Conversation, Deployment, Stack
+from sandbox.engines.choice import choose
+from sandbox.engines.engine import Ability
+from sandbox.eventually import eventually
+from sandbox.harness import Conversation, Deployment, Stack
+from sandbox.stubs import StubClient
 from tests.integration.keeper import StackKeeper, StackUnavailableError, WorkersKeeper
 from tests.integration.summary import NO_STACK, Summary
-from tests.stubs import StubClient
 
 WORKERS = 3
 """Tests wait more than they compute; more workers than this gain nothing on two cores."""

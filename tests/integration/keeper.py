@@ -12,10 +12,10 @@ from contextlib import ExitStack, contextmanager, suppress
 from multiprocessing.connection import Client, Connection, Listener
 from typing import Any
 
-from tests.engines.choice import Choice
-from tests.engines.engine import Engine, EngineError
-from tests.harness import QUICK, Address, HarnessError, Plan, Stack, Step, Timeline
-from tests.harness.plan import merged
+from sandbox.engines.choice import Choice
+from sandbox.engines.engine import Engine, EngineError
+from sandbox.harness import QUICK, Address, HarnessError, Plan, Stack, Step, Timeline
+from sandbox.harness.plan import merged
 from tools.infrastructure.errors import TerraformError
 from tools.infrastructure.runner import check_version
 

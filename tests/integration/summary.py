@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness import Stack
-from tests.harness.leaks import find_leaks
+from sandbox.harness import Stack
+from sandbox.harness.leaks import find_leaks
+from sandbox.stubs.openapi_check import DOCUMENTS, validate_journal
 from tests.integration.keeper import StackKeeper
-from tests.stubs.openapi_check import DOCUMENTS, validate_journal
 
 OPENAPI_DIR = Path(__file__).parents[3] / "shared" / "openapi"
 NO_STACK = "there is no stack to test"

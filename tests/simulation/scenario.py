@@ -4,8 +4,7 @@ from dataclasses import dataclass
 from random import Random
 
 from core.conversation import Mode
-from tests.context_objects import make_body
-from tests.fakes.secrets import TWILIO_REFERENCE
+from sandbox.context_objects import TWILIO_REFERENCE, make_body
 
 FREE_FORM_REFERENCE = "whatsapp-credentials/acme/winter/twilio"
 ENDURABLE_RUN_SECONDS = 60.0

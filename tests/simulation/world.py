@@ -14,9 +14,10 @@ from core.conversation import Usage
 from core.delivery import Delivery
 from core.model import ModelRequest, RunReport, RunState
 from core.wiring import Ports, wire
+from sandbox.context_objects import OPENAI_REFERENCE
 from tests.fakes.clock import START
 from tests.fakes.model import InMemoryModel
-from tests.fakes.secrets import OPENAI_REFERENCE, TWILIO_FREE_FORM, InMemorySecrets, SecretsSource
+from tests.fakes.secrets import TWILIO_FREE_FORM, InMemorySecrets, SecretsSource
 from tests.fakes.store import InMemoryConversationStore
 from tests.fakes.telemetry import RecordingTelemetry
 from tests.fakes.whatsapp import InMemoryWhatsApp

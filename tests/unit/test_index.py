@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import index
-from tests.context_objects import make_body
+from sandbox.context_objects import make_body
 from tests.fakes.faulty import Faulty
 from tests.in_memory import InMemoryFunction
 from tests.sqs_events import make_event, make_record

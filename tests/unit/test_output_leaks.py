@@ -19,17 +19,16 @@ import index
 from core.conversation import ConversationKey
 from core.errors import StoreUnavailableError
 from core.wiring import Ports, heartbeat
+from sandbox.context_objects import OPENAI_REFERENCE, RECIPIENT, SENDER, TWILIO_REFERENCE, make_body
+from sandbox.stubs import OPENAI_KEY, TWILIO_AUTH_TOKEN, Outcome, answer, delay, drop, openai_error, twilio_error
 from services.dynamodb_service import DynamoDBConversationStore
 from services.secrets_manager_service import SecretsManagerSecrets
 from services.sqs_service import SqsMessageQueue
 from tests.captured_output import CapturedOutput
-from tests.context_objects import RECIPIENT, SENDER, make_body
 from tests.fakes.faulty import Faulty
-from tests.fakes.secrets import OPENAI_REFERENCE, TWILIO_REFERENCE
 from tests.in_memory import SETTINGS
 from tests.sqs_events import make_event, make_record
 from tests.stubbed_function import StubbedFunction, make_stubbed_function
-from tests.stubs import OPENAI_KEY, TWILIO_AUTH_TOKEN, Outcome, answer, delay, drop, openai_error, twilio_error
 from utils.logging_config import EventLog
 from utils.redaction import Secret
 from utils.sqs_heartbeat import SqsHeartbeat

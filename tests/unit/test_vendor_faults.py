@@ -12,11 +12,8 @@ import pytest
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError, SSLError
 
 from core.conversation import Status
-from tests.context_objects import make_body
-from tests.fakes.secrets import OPENAI_REFERENCE, TWILIO_REFERENCE
-from tests.in_memory import SETTINGS
-from tests.stubbed_function import StubbedFunction, make_stubbed_function
-from tests.stubs import (
+from sandbox.context_objects import OPENAI_REFERENCE, TWILIO_REFERENCE, make_body
+from sandbox.stubs import (
     TWILIO_ACCOUNT_SID,
     Fate,
     Outcome,
@@ -27,6 +24,8 @@ from tests.stubs import (
     stall,
     twilio_error,
 )
+from tests.in_memory import SETTINGS
+from tests.stubbed_function import StubbedFunction, make_stubbed_function
 from utils.redaction import Secret
 
 LATER = 23

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import pytest
 
+from sandbox.harness import FREE_FORM_REFERENCE, Conversation, Deployment, Stack
+from sandbox.stubs import Outcome
 from tests.chaos.faults import MOMENTS
 from tests.chaos.sabotage import one_at_a_time, sabotaged
 from tests.chaos.switchboard import Deed, Switch, Switchboard
-from tests.harness import FREE_FORM_REFERENCE, Conversation, Deployment, Stack
-from tests.stubs import Outcome
 
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("chaos")]
 

@@ -7,14 +7,14 @@ from zipfile import ZipFile
 
 import pytest
 
+from sandbox.harness import TEMPLATE_REFERENCE, Conversation, Deployment, Stack
+from sandbox.stubs import Fate, StubClient, drop
 from tests.chaos.cast import Member
 from tests.chaos.run import Part, deal
 from tests.chaos.sabotage import SABOTEUR, deployed_package, sabotaged, with_saboteur
 from tests.chaos.switchboard import Switchboard
 from tests.chaos.verdict import Verdict, judge
-from tests.harness import TEMPLATE_REFERENCE, Conversation, Deployment, Stack
 from tests.integration.conftest import MakeConversation
-from tests.stubs import Fate, StubClient, drop
 
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("chaos")]
 

@@ -8,8 +8,8 @@ import pytest
 from boto3.session import Session
 from botocore.config import Config
 
-from tests.engines.ministack import MiniStack
-from tests.stubs import StubServer
+from sandbox.engines.ministack import MiniStack
+from sandbox.stubs import StubServer
 
 AWS_CONFIG = Config(connect_timeout=2, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 3})
 

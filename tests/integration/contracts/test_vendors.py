@@ -8,14 +8,8 @@ import pytest
 from core.conversation import Run
 from core.model import ModelGateway, RunReport, RunState
 from core.ports import TwilioCredentials
-from services.openai_assistants_service import AssistantsGateway
-from services.openai_client import OpenAIClients
-from services.openai_responses_service import ResponsesGateway
-from services.twilio_service import TwilioWhatsApp
-from tests.contracts.model_gateway import TIMEOUT_SECONDS, AssistantsGatewayContract, ModelGatewayContract, ModelLab
-from tests.contracts.whatsapp_gateway import WhatsAppGatewayContract, WhatsAppLab
-from tests.eventually import eventually
-from tests.stubs import (
+from sandbox.eventually import eventually
+from sandbox.stubs import (
     OPENAI_KEY,
     TWILIO_ACCOUNT_SID,
     TWILIO_AUTH_TOKEN,
@@ -25,6 +19,12 @@ from tests.stubs import (
     answer,
     drop,
 )
+from services.openai_assistants_service import AssistantsGateway
+from services.openai_client import OpenAIClients
+from services.openai_responses_service import ResponsesGateway
+from services.twilio_service import TwilioWhatsApp
+from tests.contracts.model_gateway import TIMEOUT_SECONDS, AssistantsGatewayContract, ModelGatewayContract, ModelLab
+from tests.contracts.whatsapp_gateway import WhatsAppGatewayContract, WhatsAppLab
 from utils.redaction import Secret
 
 pytestmark = pytest.mark.integration

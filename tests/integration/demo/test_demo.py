@@ -15,8 +15,8 @@ import psutil
 import pytest
 
 from demo.stack import NAME
-from tests.engines import ministack
-from tests.harness.workspace import CACHE
+from sandbox.engines import ministack
+from sandbox.harness.workspace import CACHE
 
 pytestmark = [
     pytest.mark.integration,

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.engines.choice import choose
-from tests.engines.localstack import LocalStack, docker_client
+from sandbox.engines.choice import choose
+from sandbox.engines.localstack import LocalStack, docker_client
 
 
 @pytest.fixture(scope="session")

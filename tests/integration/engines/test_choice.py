@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.engines.choice import choose
-from tests.engines.engine import EngineError
-from tests.engines.localstack import IMAGE, LocalStack
-from tests.engines.ministack import MiniStack
+from sandbox.engines.choice import choose
+from sandbox.engines.engine import EngineError
+from sandbox.engines.localstack import IMAGE, LocalStack
+from sandbox.engines.ministack import MiniStack
 
 pytestmark = pytest.mark.integration
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.engines.engine import EngineError
-from tests.engines.localstack import LocalStack
+from sandbox.engines.engine import EngineError
+from sandbox.engines.localstack import LocalStack
 
 pytestmark = pytest.mark.integration
 

@@ -15,9 +15,9 @@ import pytest
 from boto3.session import Session
 from botocore.exceptions import ClientError
 
-from tests.engines.engine import REGION, EngineError
-from tests.engines.ministack import MiniStack
-from tests.eventually import eventually
+from sandbox.engines.engine import REGION, EngineError
+from sandbox.engines.ministack import MiniStack
+from sandbox.eventually import eventually
 
 pytestmark = pytest.mark.integration
 

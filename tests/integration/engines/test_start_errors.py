@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.engines.ministack import MiniStack
-from tests.harness import Stack
+from sandbox.engines.ministack import MiniStack
+from sandbox.harness import Stack
 from tools.infrastructure.errors import TerraformError
 
 pytestmark = pytest.mark.integration

@@ -17,11 +17,11 @@ import pytest
 from botocore.exceptions import ClientError
 
 from ops.answers import ANSWERS
-from tests.engines.engine import Ability, aws_environ
-from tests.harness import TEMPLATE_REFERENCE, Conversation, Deployment, Stack
-from tests.harness.plan import SECRETS
+from sandbox.engines.engine import Ability, aws_environ
+from sandbox.harness import TEMPLATE_REFERENCE, Conversation, Deployment, Stack
+from sandbox.harness.plan import SECRETS
+from sandbox.stubs import Outcome, StubClient, answer, twilio_error
 from tests.integration.conftest import MakeConversation
-from tests.stubs import Outcome, StubClient, answer, twilio_error
 
 pytestmark = pytest.mark.integration
 

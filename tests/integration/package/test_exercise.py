@@ -11,9 +11,9 @@ from zipfile import ZipFile
 
 import pytest
 
+from sandbox.stubs import OPENAI_KEY, TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN, StubServer, answer
 from tests.integration.package.aws_server import aws_server
 from tests.integration.package.conftest import OWN_PYTHON, RunBuilder
-from tests.stubs import OPENAI_KEY, TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN, StubServer, answer
 from tools.packaging.bytecode import find_compiler
 from tools.packaging.target import Arch, Target
 

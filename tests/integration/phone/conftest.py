@@ -10,10 +10,10 @@ import psutil
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, Page, expect
 
-from tests.browser import NOT_FOUND, find_chromium, running_chromium
-from tests.engines import ministack
+from sandbox.browser import NOT_FOUND, find_chromium, running_chromium
+from sandbox.engines import ministack
+from sandbox.phone_process import PhoneProcess
 from tests.integration.phone.phone_page import PhonePage
-from tests.phone_process import PhoneProcess
 
 PATIENCE_MS = 90_000
 """Three receives with every wait between them, on a slow machine."""

@@ -4,9 +4,9 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
+from sandbox.phone_process import PhoneProcess
 from tests.integration.phone.conftest import PATIENCE_MS
 from tests.integration.phone.phone_page import PhonePage
-from tests.phone_process import PhoneProcess
 
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("phone")]
 

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import psutil
 import pytest
 
-from tests.phone_process import ROOT, PhoneProcess
+from sandbox.phone_process import ROOT, PhoneProcess
 
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("phone")]
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from tests.harness import Deployment
+from sandbox.harness import Deployment
 
 
 class AlarmListener:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from tests.harness import Deployment
+from sandbox.harness import Deployment
 
 
 class Permission(NamedTuple):

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tests.harness import Conversation
+from sandbox.harness import Conversation
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,10 @@
 
 import pytest
 
-from tests.harness import FREE_FORM_REFERENCE, Deployment
+from sandbox.harness import FREE_FORM_REFERENCE, Deployment
+from sandbox.stubs import Outcome, StubClient, answer, twilio_error
 from tests.integration.conftest import MakeConversation
 from tests.integration.product.spans import Span, most_at_once
-from tests.stubs import Outcome, StubClient, answer, twilio_error
 
 pytestmark = pytest.mark.integration
 

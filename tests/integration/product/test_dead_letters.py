@@ -5,11 +5,11 @@ import uuid
 
 import pytest
 
-from tests.engines.engine import Ability
-from tests.harness import Deployment, LogLine, Stack
-from tests.harness.plan import twilio_secret
+from sandbox.engines.engine import Ability
+from sandbox.harness import Deployment, LogLine, Stack
+from sandbox.harness.plan import twilio_secret
+from sandbox.stubs import StubClient, answer
 from tests.integration.conftest import MakeConversation
-from tests.stubs import StubClient, answer
 
 pytestmark = pytest.mark.integration
 

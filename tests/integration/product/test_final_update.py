@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from tests.engines.engine import Ability
-from tests.harness import Deployment, Stack
-from tests.harness.aws_proxy import AwsProxy, aws_error
-from tests.harness.filter_pattern import FilterPattern
-from tests.harness.function_log import LogLine
+from sandbox.engines.engine import Ability
+from sandbox.harness import Deployment, Stack
+from sandbox.harness.aws_proxy import AwsProxy, aws_error
+from sandbox.harness.filter_pattern import FilterPattern
+from sandbox.harness.function_log import LogLine
 from tests.integration.conftest import MakeConversation
 from tests.integration.product.alarm_listener import listening
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from tests.engines.engine import Ability
-from tests.harness import Conversation, Deployment, Stack
+from sandbox.engines.engine import Ability
+from sandbox.harness import Conversation, Deployment, Stack
+from sandbox.stubs import Outcome, StubClient
 from tests.integration.conftest import MakeConversation
-from tests.stubs import Outcome, StubClient
 
 pytestmark = pytest.mark.integration
 

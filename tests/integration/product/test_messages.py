@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from tests.context_objects import SENDER
-from tests.harness import FREE_FORM_REFERENCE, TEMPLATE_SID, Deployment
+from sandbox.context_objects import SENDER
+from sandbox.harness import FREE_FORM_REFERENCE, TEMPLATE_SID, Deployment
+from sandbox.stubs import Outcome, StubClient
 from tests.integration.conftest import MakeConversation
-from tests.stubs import Outcome, StubClient
 
 pytestmark = pytest.mark.integration
 
@@ -88,7 +88,7 @@ def test_long_reply_goes_out_in_parts_in_their_order(make_conversation: MakeConv
 
 
 def test_lost_answer_between_parts_repeats_none_of_them(make_conversation: MakeConversation, stubs: StubClient) -> None:
-    from tests.stubs import drop  # noqa: PLC0415
+    from sandbox.stubs import drop  # noqa: PLC0415
 
     conversation = make_conversation(credentials=FREE_FORM_REFERENCE)
     parts = [f"Part {number}. " + "Words that fill it up to the brim. " * 40 for number in (1, 2, 3)]
@@ -103,7 +103,7 @@ def test_lost_answer_between_parts_repeats_none_of_them(make_conversation: MakeC
 
 
 def test_messaging_service_of_the_secret_is_used(make_conversation: MakeConversation, deployment: Deployment) -> None:
-    from tests.harness.plan import twilio_secret  # noqa: PLC0415
+    from sandbox.harness.plan import twilio_secret  # noqa: PLC0415
 
     service = "MG" + "2" * 32
     conversation = make_conversation(credentials="whatsapp-credentials/acme/service/twilio")

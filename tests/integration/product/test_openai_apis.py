@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from tests.harness import FREE_FORM_REFERENCE, OPENAI_REFERENCE, Deployment
+from sandbox.harness import FREE_FORM_REFERENCE, OPENAI_REFERENCE, Deployment
+from sandbox.stubs import Outcome, StubClient, answer
 from tests.integration.conftest import MakeConversation
-from tests.stubs import Outcome, StubClient, answer
 
 pytestmark = pytest.mark.integration
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.harness import Conversation, Deployment
-from tests.harness.filter_pattern import FilterPattern
+from sandbox.harness import Conversation, Deployment
+from sandbox.harness.filter_pattern import FilterPattern
 from tests.integration.product.alarm_listener import listening
 
 pytestmark = pytest.mark.integration

@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from tests.engines.engine import REGION, Ability
-from tests.harness import Conversation, Deployment, LogLine
-from tests.harness.plan import openai_secret, twilio_secret
+from sandbox.engines.engine import REGION, Ability
+from sandbox.harness import Conversation, Deployment, LogLine
+from sandbox.harness.plan import openai_secret, twilio_secret
+from sandbox.stubs import drop
 from tests.integration.conftest import MakeConversation
 from tests.integration.product.role import Permission, Role
-from tests.stubs import drop
 
 pytestmark = pytest.mark.integration
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from tests.harness import Deployment, Stack
-from tests.harness.aws_proxy import AwsProxy
+from sandbox.harness import Deployment, Stack
+from sandbox.harness.aws_proxy import AwsProxy
+from sandbox.stubs import Action, Outcome, StubClient, answer
 from tests.integration.conftest import MakeConversation
-from tests.stubs import Action, Outcome, StubClient, answer
 
 pytestmark = pytest.mark.integration
 

@@ -4,10 +4,10 @@ import uuid
 
 import pytest
 
-from tests.harness import TEMPLATE_SID, Deployment
-from tests.harness.plan import openai_secret, twilio_secret
+from sandbox.harness import TEMPLATE_SID, Deployment
+from sandbox.harness.plan import openai_secret, twilio_secret
+from sandbox.stubs import Outcome, StubClient
 from tests.integration.conftest import MakeConversation
-from tests.stubs import Outcome, StubClient
 
 pytestmark = pytest.mark.integration
 

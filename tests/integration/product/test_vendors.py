@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.harness import FREE_FORM_REFERENCE, Deployment
+from sandbox.harness import FREE_FORM_REFERENCE, Deployment
+from sandbox.stubs import Action, Fate, Outcome, StubClient, answer, delay, drop, stall
 from tests.integration.conftest import MakeConversation
-from tests.stubs import Action, Fate, Outcome, StubClient, answer, delay, drop, stall
 
 pytestmark = pytest.mark.integration
 

@@ -6,7 +6,7 @@ from openai import OpenAI
 from twilio.http.http_client import TwilioHttpClient
 from twilio.rest import Client
 
-from tests.stubs import OPENAI_KEY, TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN, StubClient, StubServer
+from sandbox.stubs import OPENAI_KEY, TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN, StubClient, StubServer
 
 _NUMBERS = itertools.count(1)
 

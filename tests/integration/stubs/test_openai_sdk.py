@@ -11,7 +11,7 @@ import pytest
 from openai import OpenAI
 from pydantic import BaseModel
 
-from tests.stubs import OPENAI_KEY, Outcome, StubClient, StubServer, answer, delay, drop, openai_error, stall
+from sandbox.stubs import OPENAI_KEY, Outcome, StubClient, StubServer, answer, delay, drop, openai_error, stall
 
 pytestmark = pytest.mark.integration
 

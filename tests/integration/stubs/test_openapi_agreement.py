@@ -11,9 +11,9 @@ from openai import OpenAI
 from twilio.base.exceptions import TwilioException
 from twilio.rest import Client
 
-from tests.stubs import Fate, Outcome, StubClient, answer, drop
-from tests.stubs.openapi_check import DOCUMENTS, validate_journal
-from tests.stubs.routes import OPERATIONS
+from sandbox.stubs import Fate, Outcome, StubClient, answer, drop
+from sandbox.stubs.openapi_check import DOCUMENTS, validate_journal
+from sandbox.stubs.routes import OPERATIONS
 
 OPENAPI_DIR = Path(__file__).parents[4] / "shared" / "openapi"
 

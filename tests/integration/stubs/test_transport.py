@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.stubs import OPENAI_KEY, StubClient, StubError, StubProcess, StubServer, answer, delay, drop
+from sandbox.stubs import OPENAI_KEY, StubClient, StubError, StubProcess, StubServer, answer, delay, drop
 
 pytestmark = pytest.mark.integration
 
@@ -149,7 +149,7 @@ def test_client_shows_what_is_still_pending(stubs: StubClient) -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_process_says_where_it_answers_and_exits_cleanly(number: signal.Signals) -> None:
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.stubs", "--host", "0.0.0.0"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [sys.executable, "-m", "sandbox.stubs", "--host", "0.0.0.0"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
     try:
         assert process.stdout is not None
@@ -169,7 +169,7 @@ def test_process_says_where_it_answers_and_exits_cleanly(number: signal.Signals)
 
 def test_process_names_a_port_that_is_taken(server: StubServer) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "tests.stubs", "--port", str(server.port)],
+        [sys.executable, "-m", "sandbox.stubs", "--port", str(server.port)],
         capture_output=True,
         text=True,
         timeout=30,

@@ -8,8 +8,7 @@ from twilio.base.exceptions import TwilioException, TwilioRestException
 from twilio.http.http_client import TwilioHttpClient
 from twilio.rest import Client
 
-from tests.integration.stubs.conftest import twilio_client
-from tests.stubs import (
+from sandbox.stubs import (
     TWILIO_ACCOUNT_SID,
     TWILIO_AUTH_TOKEN,
     Fate,
@@ -21,6 +20,7 @@ from tests.stubs import (
     stall,
     twilio_error,
 )
+from tests.integration.stubs.conftest import twilio_client
 
 pytestmark = pytest.mark.integration
 

@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.engines.ministack import MiniStack
-from tests.harness.aws import Aws
-from tests.harness.packaging import build_package
-from tests.harness.plan import COMPANIES, QUICK, merged
-from tests.harness.progress import Timeline, say_nothing
-from tests.harness.startup import terraform_environ
+from sandbox.engines.ministack import MiniStack
+from sandbox.harness.aws import Aws
+from sandbox.harness.packaging import build_package
+from sandbox.harness.plan import COMPANIES, QUICK, merged
+from sandbox.harness.progress import Timeline, say_nothing
+from sandbox.harness.startup import terraform_environ
 from tools.infrastructure.runner import Terraform
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]

@@ -6,6 +6,7 @@ import pytest
 
 from core.conversation import Run, Usage
 from core.model import ModelGateway, RunReport, RunState
+from sandbox.stubs import OPENAI_KEY, Outcome
 from services.openai_assistants_service import AssistantsGateway
 from services.openai_client import OpenAIClients
 from services.openai_responses_service import ResponsesGateway
@@ -14,7 +15,6 @@ from tests.fakes.clock import FakeClock
 from tests.fakes.model import InMemoryModel
 from tests.fakes.secrets import OPENAI
 from tests.stub_transports import StubTransports
-from tests.stubs import OPENAI_KEY, Outcome
 from utils.redaction import Secret
 
 RUN_SECONDS = 3.0

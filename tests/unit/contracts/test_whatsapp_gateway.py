@@ -7,6 +7,7 @@ import pytest
 
 from core.errors import DeliveryUnknownError, TransientError
 from core.ports import TwilioCredentials
+from sandbox.stubs import TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN, answer, drop
 from services.twilio_service import TwilioWhatsApp
 from tests.contracts.whatsapp_gateway import WhatsAppGatewayContract, WhatsAppLab
 from tests.fakes.clock import FakeClock
@@ -14,7 +15,6 @@ from tests.fakes.faulty import Faulty
 from tests.fakes.secrets import TWILIO
 from tests.fakes.whatsapp import InMemoryWhatsApp
 from tests.stub_transports import StubTransports
-from tests.stubs import TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN, answer, drop
 from utils.redaction import Secret
 
 

@@ -12,7 +12,7 @@ from core.delivery import Delivery
 from core.lease import Lease
 from core.pipeline import MessagePipeline, Redelivery
 from core.wiring import Ports, pipeline
-from tests.context_objects import make_body
+from sandbox.context_objects import make_body
 from tests.fakes.clock import FakeClock
 from tests.fakes.model import InMemoryModel
 from tests.fakes.queue import InMemoryQueue

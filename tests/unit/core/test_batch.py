@@ -16,7 +16,7 @@ from core.delivery import Delivery
 from core.errors import LostLeaseError, StoreUnavailableError, TransientError
 from core.lease import Lease
 from core.pipeline import Redelivery
-from tests.context_objects import make_body
+from sandbox.context_objects import make_body
 from tests.fakes.clock import START, FakeClock
 from tests.fakes.queue import InMemoryQueue
 from tests.fakes.telemetry import RecordingTelemetry

@@ -9,7 +9,7 @@ from core.errors import ReplyError, RunFailedError
 from core.model import RunReport, RunState
 from core.openai_processor import final_text, poll_pause_seconds, user_message
 from core.pipeline import Redelivery
-from tests.context_objects import make_body
+from sandbox.context_objects import make_body
 from tests.unit.core.conftest import Core
 from utils.context_processor import parse_context
 

@@ -16,9 +16,9 @@ from core.errors import (
 )
 from core.model import RunReport, RunState
 from core.pipeline import Redelivery
-from tests.context_objects import RECIPIENT, SENDER, make_body
+from sandbox.context_objects import OPENAI_REFERENCE, RECIPIENT, SENDER, TWILIO_REFERENCE, make_body
 from tests.fakes.faulty import Faulty, ProcessDied
-from tests.fakes.secrets import OPENAI, OPENAI_REFERENCE, TWILIO, TWILIO_FREE_FORM, TWILIO_REFERENCE
+from tests.fakes.secrets import OPENAI, TWILIO, TWILIO_FREE_FORM
 from tests.unit.core.conftest import SETTLE_SECONDS, VISIBILITY_SECONDS, Core
 from utils.redaction import Secret
 

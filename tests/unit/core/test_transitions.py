@@ -8,7 +8,7 @@ import pytest
 from core.conversation import TRANSITIONS, Conversation, ConversationKey, Mode, Reply, Status
 from core.errors import DeliveryUnknownError, PermanentError, SecretError, StoreUnavailableError
 from core.lease import Lease
-from tests.context_objects import make_body
+from sandbox.context_objects import make_body
 from tests.fakes.faulty import Faulty, ProcessDied
 from tests.fakes.store import InMemoryConversationStore
 from tests.unit.core.conftest import VISIBILITY_SECONDS, Core

@@ -7,8 +7,8 @@ import pytest
 from rich.console import Console
 
 from demo.ending import FAILED, DemoError, Interruption, run
-from tests.engines.engine import EngineError
-from tests.harness.errors import HarnessError
+from sandbox.engines.engine import EngineError
+from sandbox.harness.errors import HarnessError
 
 
 def raising(error: BaseException) -> Callable[[Console, Interruption], int]:

@@ -5,9 +5,9 @@ import pytest
 from rich.console import Console
 
 from demo.progress import HINTS, MEANWHILE, WORDS, Steps
-from tests.eventually import eventually
-from tests.harness.errors import HarnessError
-from tests.harness.progress import Timeline
+from sandbox.eventually import eventually
+from sandbox.harness.errors import HarnessError
+from sandbox.harness.progress import Timeline
 
 
 def make_console(*, terminal: bool = False) -> Console:

@@ -14,7 +14,7 @@ from tools.documents.markdown import anchor
 
 ROOT = Path(__file__).resolve().parents[3]
 
-OWN = ("lambda", "terraform", "tools", "ops", "demo", "benchmarks", "tests", "docs", ".github", ".ci")
+OWN = ("lambda", "terraform", "tools", "ops", "demo", "benchmarks", "sandbox", "tests", "docs", ".github", ".ci")
 """Folders of the repository that are written by people."""
 
 SOURCES = {".py", ".tf", ".hcl", ".tfvars", ".json", ".toml", ".yml", ".yaml", ".in", ".html", ".js", ".css", ""}

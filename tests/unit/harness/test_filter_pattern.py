@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.harness.filter_pattern import FilterPattern, PatternError
+from sandbox.harness.filter_pattern import FilterPattern, PatternError
 
 EVENT: dict[str, Any] = {
     "level": "CRITICAL",

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from tests.harness.interrupts import signals_deferred
+from sandbox.harness.interrupts import signals_deferred
 
 
 def test_a_signal_acts_at_the_end_of_the_block() -> None:

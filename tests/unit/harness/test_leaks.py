@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from tests.harness.function_log import LogLine
-from tests.harness.leaks import find_leaks
-from tests.stubs import OPENAI_KEY, TWILIO_AUTH_TOKEN
+from sandbox.harness.function_log import LogLine
+from sandbox.harness.leaks import find_leaks
+from sandbox.stubs import OPENAI_KEY, TWILIO_AUTH_TOKEN
 
 TEXT = "Hello Ana, this is Acme Coffee."
 OLD_KEY = "sk-before-the-rotation"

@@ -4,8 +4,8 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
+from sandbox.context_objects import RECIPIENT
 from services.conversation_item import iso
-from tests.context_objects import RECIPIENT
 from tests.fakes.clock import START
 
 

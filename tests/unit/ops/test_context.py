@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.context_objects import make_body
+from sandbox.context_objects import make_body
 from tests.unit.ops.conftest import Ops
 from tests.unit.ops.fake_aws import QUEUE, FakeAws, client_error
 from tests.unit.ops.records import make_closed_record

@@ -1,6 +1,6 @@
 import pytest
 
-from tests.context_objects import make_body
+from sandbox.context_objects import make_body
 from tests.fakes.clock import FakeClock
 from tests.unit.ops.conftest import Ops
 from tests.unit.ops.fake_aws import DLQ, FakeAws, client_error

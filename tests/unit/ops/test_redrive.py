@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.context_objects import make_body
+from sandbox.context_objects import make_body
 from tests.fakes.clock import FakeClock
 from tests.unit.ops.conftest import Ops
 from tests.unit.ops.fake_aws import DLQ, QUEUE, FakeAws, client_error

@@ -7,10 +7,10 @@ import pytest
 from core.conversation import Mode, Run, Usage
 from core.errors import TransientError
 from core.model import ModelRequest, RunReport, RunState
+from sandbox.stubs import OPENAI_KEY, answer
 from services.openai_assistants_service import AssistantsGateway
 from services.openai_client import OpenAIClients
 from tests.stub_transports import StubTransports
-from tests.stubs import OPENAI_KEY, answer
 from utils.redaction import Secret
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # the SDK warns on each Assistants call

@@ -8,6 +8,7 @@ import pytest
 from openai import APIResponseValidationError, OpenAIError
 
 from core.errors import CredentialsRejectedError, PermanentError, ProcessorError, TransientError
+from sandbox.stubs import OPENAI_KEY, answer, delay, drop, openai_error, stall
 from services.openai_client import (
     MAX_CLIENTS,
     OpenAIClients,
@@ -17,7 +18,6 @@ from services.openai_client import (
     vendor_name,
 )
 from tests.stub_transports import StubTransports
-from tests.stubs import OPENAI_KEY, answer, delay, drop, openai_error, stall
 from utils.redaction import Secret
 
 KEY = Secret(OPENAI_KEY)

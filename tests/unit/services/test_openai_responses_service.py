@@ -8,11 +8,11 @@ import pytest
 from core.conversation import Mode, Run, Usage
 from core.errors import TransientError
 from core.model import ModelRequest, RunReport, RunState
+from sandbox.stubs import OPENAI_KEY, Outcome, answer, delay
 from services.openai_client import OpenAIClients
 from services.openai_responses_service import ResponsesGateway
 from tests.fakes.clock import FakeClock
 from tests.stub_transports import StubTransports
-from tests.stubs import OPENAI_KEY, Outcome, answer, delay
 from utils.assistant_definition import AssistantDefinition
 from utils.redaction import Secret
 

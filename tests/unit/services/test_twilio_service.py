@@ -25,11 +25,11 @@ from core.errors import (
     TransientError,
 )
 from core.ports import OutboundPart, TwilioCredentials, TwilioMessage
+from sandbox.context_objects import RECIPIENT, SENDER
+from sandbox.stubs import TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN, answer, delay, drop, stall, twilio_error
 from services.twilio_service import TwilioWhatsApp
-from tests.context_objects import RECIPIENT, SENDER
 from tests.fakes.clock import START, FakeClock
 from tests.stub_transports import StubTransports
-from tests.stubs import TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN, answer, delay, drop, stall, twilio_error
 from utils.redaction import Secret
 
 TEMPLATE_SID = "HX" + "1" * 32

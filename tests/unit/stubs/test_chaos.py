@@ -1,7 +1,7 @@
 import pytest
 
-from tests.stubs import ChaosRule, answer, drop
-from tests.stubs.chaos import Chaos
+from sandbox.stubs import ChaosRule, answer, drop
+from sandbox.stubs.chaos import Chaos
 from tests.unit.stubs.world import World
 
 CREATE = "twilio.messages.create"

@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 
-from tests.stubs.control import Control
-from tests.stubs.wire import Reply, Request
+from sandbox.stubs.control import Control
+from sandbox.stubs.wire import Reply, Request
 from tests.unit.stubs.world import TEMPLATE, World
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from tests.stubs import Outcome
+from sandbox.stubs import Outcome
 from tests.unit.stubs.world import World
 
 

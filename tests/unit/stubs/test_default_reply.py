@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 
-from tests.stubs.default_reply import find_names, reply_text
-from tests.stubs.schema_filler import fill
+from sandbox.stubs.default_reply import find_names, reply_text
+from sandbox.stubs.schema_filler import fill
 from tests.unit.stubs.world import USER_MESSAGE
 
 VALUES = ("Ana", "Acme Ltd", "Solar")

@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 
-from tests.stubs import Action, answer, delay, drop, stall
-from tests.stubs.keys import OPENAI_KEY, TWILIO_AUTH_TOKEN
+from sandbox.stubs import Action, answer, delay, drop, stall
+from sandbox.stubs.keys import OPENAI_KEY, TWILIO_AUTH_TOKEN
 from tests.unit.stubs.world import MESSAGES, RECIPIENT, TEMPLATE, USER_MESSAGE, World
 
 CREATE = "twilio.messages.create"

@@ -2,9 +2,9 @@ import json
 
 import pytest
 
-from tests.stubs import OPENAI_KEY, TWILIO_AUTH_TOKEN, Exchange, answer, drop
-from tests.stubs.journal import Journal
-from tests.stubs.wire import Request
+from sandbox.stubs import OPENAI_KEY, TWILIO_AUTH_TOKEN, Exchange, answer, drop
+from sandbox.stubs.journal import Journal
+from sandbox.stubs.wire import Request
 from tests.unit.stubs.world import MESSAGES, RECIPIENT, USER_MESSAGE, World
 
 

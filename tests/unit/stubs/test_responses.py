@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from tests.stubs import Outcome
+from sandbox.stubs import Outcome
 from tests.unit.stubs.world import USER_MESSAGE, World, output_text
 
 SCHEMA = {

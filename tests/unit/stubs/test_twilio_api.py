@@ -3,7 +3,7 @@ from email.utils import parsedate_to_datetime
 
 import pytest
 
-from tests.stubs import Fate
+from sandbox.stubs import Fate
 from tests.unit.stubs.world import MESSAGES, RECIPIENT, SENDER, TEMPLATE, World
 
 SERVICE = "MG0123456789abcdef0123456789abcdef"

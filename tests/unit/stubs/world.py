@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
-from tests.stubs.app import Delivery, StubApp
-from tests.stubs.keys import OPENAI_KEY, TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN
-from tests.stubs.wire import Reply, Request
+from sandbox.stubs.app import Delivery, StubApp
+from sandbox.stubs.keys import OPENAI_KEY, TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN
+from sandbox.stubs.wire import Reply, Request
 
 MESSAGES = f"/2010-04-01/Accounts/{TWILIO_ACCOUNT_SID}/Messages"
 RECIPIENT = "whatsapp:+447700900123"

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from demo.phone.faults import FAULTS, SLOW_SECONDS, Faults
-from tests.harness.plan import FREE_FORM_REFERENCE, OPENAI_REFERENCE, QUICK, TEMPLATE_REFERENCE
-from tests.stubs import OPENAI_KEY, TWILIO_AUTH_TOKEN
+from sandbox.harness.plan import FREE_FORM_REFERENCE, OPENAI_REFERENCE, QUICK, TEMPLATE_REFERENCE
+from sandbox.stubs import OPENAI_KEY, TWILIO_AUTH_TOKEN
 
 
 class FakeParts:

@@ -1,0 +1,249 @@
+"""LocalStack: AWS in a container, by testcontainers; functions run in containers of their own."""
+
+import json
+import time
+import urllib.request
+import uuid
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from docker.errors import APIError, DockerException, ImageNotFound, NotFound
+from requests.exceptions import RequestException
+from testcontainers.community.localstack import LocalStackContainer
+from testcontainers.core.config import get_docker_socket, testcontainers_config
+from testcontainers.core.container import DockerContainer
+from testcontainers.core.docker_client import DockerClient
+from testcontainers.core.labels import LABEL_SESSION_ID, SESSION_ID
+from testcontainers.core.waiting_utils import WaitStrategy
+
+from sandbox.engines.engine import REGION, Ability, EngineError, Target, Traits
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from docker import DockerClient as Docker
+
+IMAGE = "localstack/localstack:4.14.0"
+"""The last tag that needs no account."""
+
+PYTHON = "3.13"
+PREFIX = "whatsapp-channel-processor-"
+START_SECONDS = 90
+CALL_SECONDS = 5
+DOCKER_SECONDS = 120
+LICENSE_EXIT_CODE = 55
+
+TRAITS = Traits(
+    name="localstack",
+    title="LocalStack",
+    listen_on="0.0.0.0",  # functions come from containers
+    functions_see_us_as="host.docker.internal",
+    keeps_state=False,
+    lacks={
+        Ability.ROLE_ENFORCEMENT: "LocalStack's community edition does not hold functions to their roles",
+        Ability.POLICY_SIMULATOR: "LocalStack has no SimulateCustomPolicy",
+        Ability.NEW_IDS_AFTER_REDRIVE: "to LocalStack a message that is redriven stays the one that failed for good",
+        Ability.VENDORS_SEEN_ALIKE: "functions in containers reach the stubs by a name that this machine does not know",
+        Ability.CONCURRENT_BATCHES: "LocalStack runs the batches of a queue one after another",
+    },
+    variables={"alerting": {"saved_queries": False}},  # PutQueryDefinition is missing
+)
+
+OPTIONS = {
+    # A queue is looked at every fifth of a second, not after up to ten seconds.
+    "LAMBDA_EVENT_SOURCE_MAPPING_POLL_INTERVAL_SEC": "0.2",
+    "LAMBDA_EVENT_SOURCE_MAPPING_MAX_BACKOFF_ON_EMPTY_POLL_SEC": "0.4",
+    "LAMBDA_RUNTIME_ENVIRONMENT_TIMEOUT": "60",
+    "DISABLE_EVENTS": "1",
+}
+
+PASSED_THROUGH = ("LAMBDA_RUNTIME_IMAGE_MAPPING", "LOCALSTACK_AUTH_TOKEN")
+
+
+class LocalStack:
+    """LocalStack in a container of its own; a context manager."""
+
+    traits = TRAITS
+
+    def __init__(self, environ: "Mapping[str, str]") -> None:
+        """Take `LOCALSTACK_IMAGE` and what is passed through from the environment."""
+        self.image = environ.get("LOCALSTACK_IMAGE") or IMAGE
+        self._passed = {name: environ[name] for name in PASSED_THROUGH if environ.get(name)}
+        self._name = f"{PREFIX}{uuid.uuid4().hex[:8]}"
+        self._container: _Container | None = None
+        self._endpoint = self._version = ""
+        self._docker: Docker | None = None
+
+    @property
+    def version(self) -> str:
+        return f"{self._version} ({self.image})"
+
+    @property
+    def endpoint(self) -> str:
+        return self._endpoint
+
+    def target(self) -> Target:
+        machine = str(self._client().version()["Arch"])
+        arch = {"amd64": "x86_64", "arm64": "arm64", "aarch64": "arm64"}.get(machine, machine)
+        return Target(PYTHON, arch, arch)
+
+    def start(self) -> Self:
+        self._client()
+        try:
+            self._container = self._configured().start()
+            self._endpoint = self._container.get_url()
+            self._version = str(_get(f"{self._endpoint}/_localstack/health")["version"])
+        except (DockerException, RequestException) as exc:
+            self.stop()
+            raise EngineError(f"Docker does not start {self.image}: {exc}") from exc
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def prepare(self) -> None:
+        """Have the image, from here or the registry.
+
+        Raises:
+            EngineError: It can't be had.
+        """
+        images = self._client().images
+        try:
+            images.get(self.image)
+        except ImageNotFound:
+            try:
+                images.pull(self.image)
+            except (APIError, RequestException) as exc:
+                reason = exc.explanation if isinstance(exc, APIError) else exc
+                raise EngineError(
+                    f"The image {self.image} can't be pulled: {reason}\n"
+                    "Check its name and the network, sign in to its registry (`docker login`), name one that you can"
+                    " reach with LOCALSTACK_IMAGE, or run without Docker: ENGINE=ministack."
+                ) from exc
+
+    def keep_state_in(self, folder: Path, port: int | None = None) -> None:
+        raise EngineError("LocalStack keeps no state between its runs")
+
+    def freeze(self) -> None:
+        raise EngineError("LocalStack keeps no state between its runs")
+
+    def stop(self) -> None:
+        self._container = None
+        if self._docker is None:  # never prepared or started
+            return
+        with suppress(DockerException, RequestException):
+            self._remove_containers()
+
+    def log_tail(self, lines: int = 20) -> str:
+        if self._container is None:
+            return ""
+        return "\n".join(_log(self._container).splitlines()[-lines:])
+
+    def how_to_end(self) -> str:
+        return f"docker rm -f $(docker ps -aq --filter name={self._name})"
+
+    def containers(self) -> list[str]:
+        """Return the names of its containers that are there, those of functions included."""
+        return [str(found.name) for found in self._client().containers.list(all=True, filters={"name": self._name})]
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def _configured(self) -> "_Container":
+        container = _Container(self.image, region_name=REGION).with_name(self._name).waiting_for(_Ready())
+        container.with_volume_mapping(get_docker_socket(), "/var/run/docker.sock", "rw")
+        flags = ["--add-host=host.docker.internal:host-gateway"]
+        if not testcontainers_config.ryuk_disabled:
+            flags.append(f"--label={LABEL_SESSION_ID}={SESSION_ID}")  # so that Ryuk removes them, should we be killed
+        return container.with_envs(
+            MAIN_CONTAINER_NAME=self._name, LAMBDA_DOCKER_FLAGS=" ".join(flags), **OPTIONS, **self._passed
+        )
+
+    def _client(self) -> "Docker":
+        if self._docker is None:
+            self._docker = docker_client()
+        return self._docker
+
+    def _remove_containers(self) -> None:
+        """Remove LocalStack first, which would start functions anew, and then the functions."""
+        found = self._client().containers.list(all=True, filters={"name": self._name}, ignore_removed=True)
+        for container in sorted(found, key=lambda one: str(one.name) != self._name):
+            with suppress(NotFound, APIError):
+                container.remove(force=True, v=True)
+
+
+def docker_client() -> "Docker":
+    """Return a client of a Docker that answers.
+
+    Raises:
+        EngineError: There is none, or it does not answer.
+    """
+    try:
+        client = DockerClient(timeout=CALL_SECONDS).client
+        client.ping()
+        client.api.timeout = DOCKER_SECONDS
+    except (DockerException, RequestException, OSError) as exc:
+        raise EngineError(f"Docker does not answer: {_reason(exc)}") from exc
+    return client
+
+
+class _Container(LocalStackContainer):
+    """LocalStackContainer that is ready when its wait strategy says so, not when a line is in its log."""
+
+    def start(self, timeout: float = START_SECONDS) -> Self:
+        DockerContainer.start(self)
+        return self
+
+
+class _Ready(WaitStrategy):
+    """Waits until LocalStack answers, or says at once that it never will."""
+
+    def wait_until_ready(self, container: Any) -> None:
+        end = time.monotonic() + START_SECONDS
+        while time.monotonic() < end:
+            wrapped = container.get_wrapped_container()
+            wrapped.reload()
+            if wrapped.status in ("exited", "dead"):
+                raise _ended(container, int(wrapped.attrs["State"]["ExitCode"]))
+            if wrapped.status == "running":
+                try:
+                    _get(f"{container.get_url()}/_localstack/health")
+                except (OSError, ValueError):
+                    pass
+                else:
+                    return
+            time.sleep(0.1)
+        raise EngineError(f"LocalStack does not answer {START_SECONDS} s after its start:\n{_log(container)[-3000:]}")
+
+
+def _ended(container: Any, exit_code: int) -> EngineError:
+    log = _log(container)
+    if exit_code == LICENSE_EXIT_CODE or "License activation failed" in log:
+        return EngineError(
+            f"{container.image} needs an account: set LOCALSTACK_AUTH_TOKEN, use the last image that needs none"
+            f" (LOCALSTACK_IMAGE={IMAGE}), or run without Docker: ENGINE=ministack."
+        )
+    return EngineError(f"LocalStack ended with exit code {exit_code}; its last words:\n{log[-3000:]}")
+
+
+def _log(container: Any) -> str:
+    try:
+        return "".join(part.decode(errors="replace") for part in container.get_logs())
+    except (DockerException, RequestException):
+        return ""
+
+
+def _get(url: str) -> Any:
+    with urllib.request.urlopen(url, timeout=CALL_SECONDS) as answer:
+        return json.load(answer)
+
+
+def _reason(exc: BaseException) -> str:
+    """Return the innermost cause: docker wraps `Connection refused` in four layers."""
+    while exc.__cause__ or exc.__context__:
+        exc = exc.__cause__ or exc.__context__  # type: ignore[assignment]
+    return str(exc) or type(exc).__name__
