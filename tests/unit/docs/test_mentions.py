@@ -36,7 +36,7 @@ def test_every_variable_exists(document: Document) -> None:
 @everywhere
 def test_every_name_of_the_code_exists(document: Document) -> None:
     """Codes, events, attributes, settings: a renamed one is stale in a document, though a test may still say it."""
-    known = names_in_the_code(tests=document.name.startswith("tests/"))
+    known = names_in_the_code(tests=document.name.startswith(("tests/", "sandbox/")))
     said = {span for span in document.spans if re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)+", span)}
 
     assert {name for name in said - OF_ASSISTANTS if not is_known(name, known)} == set()
