@@ -179,6 +179,7 @@ class Peek(Answer):
     messages: int = Field(description="In the queue, approximately; hidden ones included.")
     hidden: int = Field(description="Hidden beforehand, as somebody else looks at them or moves them.")
     looked_at: int
+    later: int = Field(description="Left alone, as they arrived while this went on.")
     groups: list[ReasonGroup]
 
 
@@ -193,7 +194,8 @@ class Redrive(Answer):
     moved: int = Field(description="In a dry run: what would be moved.")
     kept: int | None = Field(description="Left where they were, as they have another code; null for a move task.")
     later: int | None = Field(
-        description="Came to the DLQ while this went on, moved ones that failed again included; null for a move task."
+        description="Left alone, as they arrived while this went on, moved ones that failed again included; null for a"
+        " move task."
     )
     hidden: int = Field(description="Hidden beforehand, as somebody else looks at them or moves them.")
     twice: int = Field(description="Moved, and still in the DLQ; the function will suppress the duplicate.")

@@ -1,9 +1,9 @@
 """Dead letters: the messages of a DLQ, looked at without changing it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -28,13 +28,20 @@ WAIT_SECONDS = 1
 BATCH_LIMIT = 10
 """Source: Amazon SQS API Reference: messages of one receive and entries of one batch, at most."""
 
+CLOCK_ALLOWANCE = timedelta(seconds=2)
+"""A `Date` header has whole seconds, a message's time milliseconds, and two servers of AWS two clocks."""
+
 QUIET_RECEIVES = 2
 """A queue that gave nothing new this often in a row has nothing more."""
 
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """A queue as it was when it was looked up, by the clock of the one who answered."""
+    """A queue as it was when it was looked up.
+
+    Attributes:
+        looked_up_at: By the clock of the one who answered, in whole seconds.
+    """
 
     name: str
     url: str
@@ -81,7 +88,8 @@ class Letters:
     Looking costs a message one receive, which nobody counts in a DLQ, and hides it from others for that time.
 
     Attributes:
-        later: Messages left alone because they were sent after the queue was looked up.
+        later: Messages left alone because they came after the queue was looked up, moved ones included that failed
+            again.
     """
 
     def __init__(self, client: "SQSClient", queue: Queue) -> None:
@@ -89,6 +97,7 @@ class Letters:
         self._queue = queue
         self._hidden: dict[str, str] = {}
         self._seen: set[str] = set()
+        self._moved: set[str] = set()
         self.later = 0
 
     def __enter__(self) -> Self:
@@ -133,11 +142,21 @@ class Letters:
             for message in messages:
                 self._hidden[message["MessageId"]] = message["ReceiptHandle"]
             self._seen.update(letter.message_id for letter in new)
-            due = [letter for letter in new if letter.sent_at is None or letter.sent_at < self._queue.looked_up_at]
+            due = [letter for letter in new if not self._is_later(letter)]
             self.later += len(new) - len(due)
             quiet = 0 if due else quiet + 1
             if due:
                 yield due
+
+    def note_moved(self, message_ids: Iterable[str]) -> None:
+        """Leave messages alone that were sent from here, should they come back."""
+        self._moved.update(message_ids)
+
+    def _is_later(self, letter: Letter) -> bool:
+        """Whether it came after the queue was looked up; in doubt it was there, or nobody would ever move it."""
+        if letter.message_id in self._moved:
+            return True
+        return letter.sent_at is not None and letter.sent_at >= self._queue.looked_up_at + CLOCK_ALLOWANCE
 
     def delete(self, letters: Sequence[Letter]) -> list[Letter]:
         """Delete messages for good and return those that could not be."""

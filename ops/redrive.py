@@ -49,13 +49,13 @@ class Move:
             self.moved += len(letters)
             return
         for batch in _small_enough(letters):
-            sent = self._send(batch)
+            sent = self._send(batch, source)
             self.moved += len(sent)
             self.twice += len(sent)
             if sent:
                 self.twice -= len(sent) - len(source.delete(sent))
 
-    def _send(self, letters: Sequence[Letter]) -> list[Letter]:
+    def _send(self, letters: Sequence[Letter], source: Letters) -> list[Letter]:
         answer = self.client.send_message_batch(
             QueueUrl=self.destination.url,
             Entries=[
@@ -65,7 +65,9 @@ class Move:
         )
         for entry in answer.get("Failed", []):
             self.refused[entry["Code"]] = self.refused.get(entry["Code"], 0) + 1
-        return [letters[int(entry["Id"])] for entry in answer.get("Successful", [])]
+        sent = answer.get("Successful", [])
+        source.note_moved(entry["MessageId"] for entry in sent)
+        return [letters[int(entry["Id"])] for entry in sent]
 
 
 def start_move_task(client: "SQSClient", source: Queue, destination: Queue) -> bool:

@@ -14,6 +14,8 @@ from ops.render import DIM, STRONG, counted, indented, moment
 from ops.session import Session
 from ops.table import ConversationTable
 
+NONE_SEEN = "SQS counts messages and shows none. Its counts lag by up to a minute: look again."
+
 
 def peek(
     session: Session,
@@ -23,7 +25,7 @@ def peek(
 ) -> None:
     """Show why messages are in the DLQ, grouped by the code of the last error; nothing is moved or deleted."""
     queue = find_queue(session.aws, session.names.dead_letter_queue)
-    table, groups, looked_at = ConversationTable(session.aws, session.names), Groups(), 0
+    table, groups, looked_at, later = ConversationTable(session.aws, session.names), Groups(), 0, 0
     if queue.messages:
         with session.screen.progress("looking") as tick, Letters(session.aws.sqs, queue) as letters:
             for batch in letters.batches(limit):
@@ -31,11 +33,13 @@ def peek(
                     groups.add(letter, reason, failed_at)
                 looked_at += len(batch)
                 tick(looked_at, min(limit, queue.messages))
+            later = letters.later
     answer = Peek(
         queue=queue.name,
         messages=max(queue.messages, looked_at),
         hidden=queue.hidden,
         looked_at=looked_at,
+        later=later,
         groups=groups.by_size(),
     )
     session.screen.answer(answer, _render, unmask=unmask)
@@ -44,10 +48,12 @@ def peek(
 def _render(answer: Peek) -> RenderableType:
     if not answer.messages:
         return Text(f"{answer.queue} is empty.")
+    arrived = f"{counted(answer.later, 'message')} arrived meanwhile: look again." if answer.later else ""
     if not answer.looked_at:
-        return Text(f"{answer.queue}: {counted(answer.hidden, 'message')}, hidden for somebody else. {LATER}")
+        hidden = f"{counted(answer.hidden, 'message')}, hidden for somebody else. {LATER}" if answer.hidden else ""
+        return Text(f"{answer.queue}: {' '.join(filter(None, [hidden, arrived])) or NONE_SEEN}")
     head = f"{answer.queue}: about {counted(answer.messages, 'message')}, {answer.looked_at} looked at"
-    blocks: list[RenderableType] = [Text(head), Text()]
+    blocks: list[RenderableType] = [Text(head), *([Text(arrived)] if arrived else []), Text()]
     for group in answer.groups:
         blocks += [_group_head(group), _group_body(group), Text()]
     blocks.append(Text("Move one group back, when its cause is gone: ops dlq redrive --code CODE", DIM))

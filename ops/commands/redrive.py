@@ -20,6 +20,8 @@ from ops.table import ConversationTable
 
 Codes = Annotated[list[str] | None, typer.Option("--code", help="Only messages with this code; repeatable.")]
 
+AGAIN = "Run this again to move what arrived; a message that was moved and failed again needs its cause removed first."
+
 
 def redrive(
     session: Session,
@@ -128,7 +130,7 @@ def _by_task(
 
 def _render(answer: Redrive) -> RenderableType:
     number = counted(answer.moved, "message")
-    if not (answer.moved or answer.kept or answer.hidden or answer.problem):
+    if not (answer.moved or answer.kept or answer.later or answer.hidden or answer.problem):
         return Text(f"Nothing to move: {answer.source} is empty.")
     if answer.dry_run:
         head = Text(f"Would move {'about ' if answer.by == 'move_task' else ''}{number} to {answer.destination}.")
@@ -138,9 +140,7 @@ def _render(answer: Redrive) -> RenderableType:
     if answer.kept:
         rest.append(Text(f"{answer.kept} with other codes {'would stay' if answer.dry_run else 'stayed'}."))
     if answer.later:
-        rest.append(
-            Text(f"{answer.later} came to the DLQ meanwhile; where they are the same, their cause is not gone.")
-        )
+        rest.append(Text(f"{counted(answer.later, 'message')} arrived meanwhile and stayed. {AGAIN}"))
     if answer.twice:
         rest.append(Text(f"{answer.twice} of them could not be deleted; the function suppresses the duplicates."))
     if answer.hidden:

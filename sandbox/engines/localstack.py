@@ -1,6 +1,8 @@
 """LocalStack: AWS in a container, by testcontainers; functions run in containers of their own."""
 
 import json
+import socket
+import sys
 import time
 import urllib.request
 import uuid
@@ -9,11 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
+from docker.utils import parse_host
 from requests.exceptions import RequestException
 from testcontainers.community.localstack import LocalStackContainer
 from testcontainers.core.config import get_docker_socket, testcontainers_config
 from testcontainers.core.container import DockerContainer
-from testcontainers.core.docker_client import DockerClient
+from testcontainers.core.docker_client import DockerClient, get_docker_host
 from testcontainers.core.labels import LABEL_SESSION_ID, SESSION_ID
 from testcontainers.core.waiting_utils import WaitStrategy
 
@@ -183,12 +186,30 @@ def docker_client() -> "Docker":
         EngineError: There is none, or it does not answer.
     """
     try:
+        _knock()
         client = DockerClient(timeout=CALL_SECONDS).client
-        client.ping()
-        client.api.timeout = DOCKER_SECONDS
     except (DockerException, RequestException, OSError) as exc:
         raise EngineError(f"Docker does not answer: {_reason(exc)}") from exc
+    try:
+        client.ping()
+    except (DockerException, RequestException, OSError) as exc:
+        client.close()
+        raise EngineError(f"Docker does not answer: {_reason(exc)}") from exc
+    client.api.timeout = DOCKER_SECONDS
     return client
+
+
+def _knock() -> None:
+    """Connect to Docker's Unix socket, if it has one; docker leaves open a socket that does not connect.
+
+    Raises:
+        OSError: Nobody is there.
+    """
+    scheme, _, path = str(parse_host(get_docker_host(), is_win32=sys.platform == "win32")).partition("://")
+    if scheme == "http+unix":
+        with socket.socket(socket.AF_UNIX) as caller:
+            caller.settimeout(CALL_SECONDS)
+            caller.connect(path)
 
 
 class _Container(LocalStackContainer):

@@ -1,10 +1,16 @@
 """An engine is chosen with its reason; what it lacks is said at once, with what to do."""
 
+import gc
 import shutil
+import socket
+import socketserver
+import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from sandbox.background_server import BackgroundServer
 from sandbox.engines.choice import choose
 from sandbox.engines.engine import EngineError
 from sandbox.engines.localstack import IMAGE, LocalStack
@@ -21,6 +27,20 @@ def path(tmp_path: Path) -> str:
     terraform = tmp_path / "terraform"
     terraform.touch(mode=0o755)
     return str(tmp_path)
+
+
+def nothing(_: Path) -> None:
+    """Leave the path free."""
+
+
+def forgotten_socket(path: Path) -> None:
+    """Leave what a daemon leaves that was killed."""
+    with socket.socket(socket.AF_UNIX) as killed:
+        killed.bind(str(path))
+
+
+def plain_file(path: Path) -> None:
+    path.touch()
 
 
 @pytest.fixture
@@ -41,6 +61,43 @@ def test_ministack_is_taken_where_docker_does_not_answer(path: str) -> None:
 
     assert isinstance(choice.engine, MiniStack)
     assert choice.reason.startswith("no Docker here (Docker does not answer: ")
+
+
+@pytest.mark.parametrize("leave", [nothing, forgotten_socket, plain_file])
+def test_asking_for_docker_leaves_no_socket_open(
+    path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, leave: Callable[[Path], None]
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/docker.sock")
+    leave(tmp_path / "docker.sock")
+
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        reason = choose({"ENGINE": "", "PATH": path}).reason
+        gc.collect()
+
+    assert reason.startswith("no Docker here (Docker does not answer: ")
+    assert [str(warning.message) for warning in warned] == []
+
+
+@pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi", b"hello\r\n"])
+def test_socket_that_is_not_dockers_is_left_closed(
+    path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: bytes
+) -> None:
+    class Answer(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            if answer:
+                self.rfile.readline()
+            self.wfile.write(answer)
+
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/docker.sock")
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        with BackgroundServer(socketserver.ThreadingUnixStreamServer(f"{tmp_path}/docker.sock", Answer), "no docker"):
+            reason = choose({"ENGINE": "", "PATH": path}).reason
+        gc.collect()
+
+    assert reason.startswith("no Docker here (Docker does not answer: ")
+    assert [str(warning.message) for warning in warned] == []
 
 
 @pytest.mark.usefixtures("docker")

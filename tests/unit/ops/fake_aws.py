@@ -188,8 +188,8 @@ class FakeSqs(FakeClient):
             if any(text in entry["MessageBody"] for text in self.unsendable):
                 failed.append({"Id": entry["Id"], "Code": "InvalidMessageContents", "SenderFault": True})
                 continue
-            self._send(QueueUrl, entry["MessageBody"], entry["MessageAttributes"])
-            sent.append({"Id": entry["Id"], "MessageId": "new"})
+            message_id = self._send(QueueUrl, entry["MessageBody"], entry["MessageAttributes"]).message_id
+            sent.append({"Id": entry["Id"], "MessageId": message_id})
         return {"Successful": sent, "Failed": failed}
 
     def send_message(self, *, QueueUrl: str, MessageBody: str) -> dict[str, Any]:

@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 import pytest
 
 from sandbox.context_objects import make_body
@@ -155,3 +157,21 @@ def test_missing_queue_is_one_line(ops: Ops) -> None:
     assert (ended.exit_code, ended.out) == (3, "")
     assert ended.err.startswith("Error: There is no queue other in eu-west-1.")
     assert ended.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("others", [0, 1])
+def test_message_that_arrives_meanwhile_is_said(ops: Ops, aws: FakeAws, others: int) -> None:
+    for _ in range(others):
+        aws.fake_sqs.add_dead_letter(make_body())
+    aws.fake_sqs.add(DLQ, make_body()).sent_at += timedelta(seconds=5)
+
+    shown = ops("dlq", "peek")
+
+    assert "1 message arrived meanwhile: look again." in shown.out
+
+
+def test_message_of_the_current_second_is_looked_at(ops: Ops, aws: FakeAws, clock: FakeClock) -> None:
+    clock.advance(0.5)
+    aws.fake_sqs.add(DLQ, make_body())
+
+    assert ops.json("dlq", "peek")["looked_at"] == 1

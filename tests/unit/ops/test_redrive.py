@@ -1,6 +1,7 @@
 """Redrive: nothing is lost, nothing is moved unasked."""
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -165,21 +166,65 @@ def test_message_is_sent_before_it_is_deleted(ops: Ops, aws: FakeAws) -> None:
     assert len(aws.fake_sqs.queues[DLQ]) == 2
 
 
-def test_message_that_comes_back_at_once_is_not_moved_for_ever(ops: Ops, aws: FakeAws, clock: FakeClock) -> None:
+@pytest.mark.parametrize("seconds", [0, 0.1, 1], ids=["the same moment", "the same second", "later"])
+@pytest.mark.parametrize("has_own_id", [True, False], ids=["as itself", "as a new message"])
+def test_message_that_comes_back_is_not_moved_for_ever(
+    ops: Ops, aws: FakeAws, clock: FakeClock, seconds: float, *, has_own_id: bool
+) -> None:
     fill(aws, a=3)
+    came_back = 0
 
     def fails_again(message: Any) -> None:
-        clock.advance(1)
-        assert clock.elapsed_seconds < 60, "moved for ever"
+        nonlocal came_back
+        came_back += 1
+        assert came_back < 100, "moved for ever"
+        clock.advance(seconds if has_own_id else max(seconds, 0.1))
         aws.fake_sqs.queues[QUEUE].remove(message)
-        aws.fake_sqs.add(DLQ, message.body)
+        if has_own_id:
+            aws.fake_sqs.queues[DLQ].append(message)
+        else:
+            aws.fake_sqs.add(DLQ, message.body)
 
     aws.fake_sqs.consumer = fails_again
 
     answer = ops.json("dlq", "redrive", "--code", "a", "--yes")
 
-    assert (answer["moved"], answer["later"]) == (3, 3)
+    assert answer["later"] == 3
+    assert answer["moved"] == 3 or not has_own_id
     assert len(aws.fake_sqs.queues[DLQ]) == 3
+
+
+@pytest.mark.parametrize("milliseconds", [0, 1, 500, 999])
+def test_message_of_the_current_second_is_moved(ops: Ops, aws: FakeAws, clock: FakeClock, milliseconds: int) -> None:
+    """The queue is looked up by a clock of whole seconds, a message's time is in milliseconds."""
+    clock.advance(milliseconds / 1000)
+    aws.fake_sqs.add(DLQ, make_body(conversation_id="now"))
+    aws.fake_sqs.has_move_task = False
+
+    answer = ops.json("dlq", "redrive", "--all", "--yes")
+
+    assert (answer["moved"], answer["later"]) == (1, 0)
+    assert conversations(aws, QUEUE) == ["now"]
+
+
+def test_message_that_arrives_meanwhile_is_said_to_stay(ops: Ops, aws: FakeAws) -> None:
+    fill(aws, a=1)
+    aws.fake_sqs.add(DLQ, make_body(conversation_id="new")).sent_at += timedelta(seconds=5)
+    aws.fake_sqs.has_move_task = False
+
+    shown = ops("dlq", "redrive", "--all", "--yes")
+
+    assert f"Moved 1 message to {QUEUE}.\n1 message arrived meanwhile and stayed. Run this again" in shown.out
+    assert conversations(aws, DLQ) == ["new"]
+
+
+def test_only_messages_that_arrive_meanwhile_are_not_an_empty_queue(ops: Ops, aws: FakeAws) -> None:
+    aws.fake_sqs.add(DLQ, make_body()).sent_at += timedelta(seconds=5)
+    aws.fake_sqs.has_move_task = False
+
+    shown = ops("dlq", "redrive", "--all", "--yes")
+
+    assert shown.out.startswith(f"Moved 0 messages to {QUEUE}.\n1 message arrived meanwhile and stayed.")
 
 
 def test_long_messages_go_in_several_requests(ops: Ops, aws: FakeAws) -> None:
