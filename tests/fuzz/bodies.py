@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandbox.context_objects import make_context
-from tests.context_cases import COMPANY, FRONT, OPENAI, RECIPIENT_DATA, REFUSED, REQUEST, WHATSAPP
 from tests.fuzz.values import HALVES, Values
+from tests.samples.context_cases import COMPANY, FRONT, OPENAI, RECIPIENT_DATA, REFUSED, REQUEST, WHATSAPP
 
 MAX_BYTES = 1024 * 1024
 """Source: Amazon SQS Developer Guide, "Message quotas": 1 MiB."""

@@ -8,7 +8,7 @@ from typing import Any
 from tests.fuzz import bodies
 from tests.fuzz.bodies import Body
 from tests.fuzz.values import HALVES, Mark, Values
-from tests.sqs_events import make_event, make_record
+from tests.samples.sqs_events import make_event, make_record
 
 ODD_COUNTS: list[Any] = ["0", "-1", "4", "99999999999999999999", "1.5", "", "one", "٣", "1e3", None, 3, True, [], {}]
 ODD_IDS: list[Any] = [None, "", 5, True, [], {}, "é", *HALVES, ...]

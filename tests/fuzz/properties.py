@@ -9,13 +9,13 @@ from typing import Any
 
 import index
 from core.conversation import ConversationKey, Status
-from tests.captured_output import captured_output
-from tests.context_cases import SECRET_VALUE
-from tests.context_schema import VALIDATOR
+from tests.fakes.captured_output import captured_output
+from tests.fakes.function import SETTINGS, InMemoryFunction, StillHeart
 from tests.fakes.store import Record
 from tests.fuzz.bodies import Body
 from tests.fuzz.events import Case
-from tests.in_memory import SETTINGS, InMemoryFunction, StillHeart
+from tests.samples.context_cases import SECRET_VALUE
+from tests.samples.context_schema import VALIDATOR
 from utils.logging_config import EventLog
 
 MAX_LINE = 16 * 1024

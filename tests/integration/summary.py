@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from sandbox.harness import Stack
-from sandbox.harness.leaks import find_leaks
 from sandbox.stubs.openapi_check import DOCUMENTS, validate_journal
 from tests.integration.keeper import StackKeeper
+from tests.integration.leaks import find_leaks
 
 OPENAPI_DIR = Path(__file__).parents[3] / "shared" / "openapi"
 NO_STACK = "there is no stack to test"

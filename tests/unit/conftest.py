@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
-from tests.captured_output import CapturedOutput, captured_by_pytest, forget_powertools
+from tests.fakes.captured_output import CapturedOutput, captured_by_pytest, forget_powertools
 
 settings.register_profile("unit", derandomize=True, deadline=None, database=None)
 settings.load_profile("unit")

@@ -10,8 +10,8 @@ from typer.testing import CliRunner
 
 import tools.context_schema as tool
 from sandbox.context_objects import make_context
-from tests.context_cases import ACCEPTED, REFUSED
-from tests.context_schema import SCHEMA, VALIDATOR
+from tests.samples.context_cases import ACCEPTED, REFUSED
+from tests.samples.context_schema import SCHEMA, VALIDATOR
 from utils.context_processor import InvalidContextError, parse_context
 
 

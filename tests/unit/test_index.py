@@ -14,8 +14,8 @@ import pytest
 import index
 from sandbox.context_objects import make_body
 from tests.fakes.faulty import Faulty
-from tests.in_memory import InMemoryFunction
-from tests.sqs_events import make_event, make_record
+from tests.fakes.function import InMemoryFunction
+from tests.samples.sqs_events import make_event, make_record
 from utils.settings import SettingsError
 
 LAMBDA = Path(index.__file__).parent

@@ -24,11 +24,11 @@ from sandbox.stubs import OPENAI_KEY, TWILIO_AUTH_TOKEN, Outcome, answer, delay,
 from services.dynamodb_service import DynamoDBConversationStore
 from services.secrets_manager_service import SecretsManagerSecrets
 from services.sqs_service import SqsMessageQueue
-from tests.captured_output import CapturedOutput
+from tests.fakes.captured_output import CapturedOutput
 from tests.fakes.faulty import Faulty
-from tests.in_memory import SETTINGS
-from tests.sqs_events import make_event, make_record
-from tests.stubbed_function import StubbedFunction, make_stubbed_function
+from tests.fakes.function import SETTINGS
+from tests.samples.sqs_events import make_event, make_record
+from tests.unit.stubbed.function import StubbedFunction, make_stubbed_function
 from utils.logging_config import EventLog
 from utils.redaction import Secret
 from utils.sqs_heartbeat import SqsHeartbeat

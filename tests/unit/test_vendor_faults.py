@@ -24,8 +24,8 @@ from sandbox.stubs import (
     stall,
     twilio_error,
 )
-from tests.in_memory import SETTINGS
-from tests.stubbed_function import StubbedFunction, make_stubbed_function
+from tests.fakes.function import SETTINGS
+from tests.unit.stubbed.function import StubbedFunction, make_stubbed_function
 from utils.redaction import Secret
 
 LATER = 23

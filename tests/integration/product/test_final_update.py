@@ -10,10 +10,10 @@ import pytest
 from sandbox.engines.engine import Ability
 from sandbox.harness import Deployment, Stack
 from sandbox.harness.aws_proxy import AwsProxy, aws_error
-from sandbox.harness.filter_pattern import FilterPattern
 from sandbox.harness.function_log import LogLine
 from tests.integration.conftest import MakeConversation
 from tests.integration.product.alarm_listener import listening
+from tests.integration.product.filter_pattern import FilterPattern
 
 pytestmark = pytest.mark.integration
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from sandbox.harness import Conversation, Deployment
-from sandbox.harness.filter_pattern import FilterPattern
 from tests.integration.product.alarm_listener import listening
+from tests.integration.product.filter_pattern import FilterPattern
 
 pytestmark = pytest.mark.integration
 

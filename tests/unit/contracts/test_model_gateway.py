@@ -14,7 +14,7 @@ from tests.contracts.model_gateway import TIMEOUT_SECONDS, AssistantsGatewayCont
 from tests.fakes.clock import FakeClock
 from tests.fakes.model import InMemoryModel
 from tests.fakes.secrets import OPENAI
-from tests.stub_transports import StubTransports
+from tests.unit.stubbed.transports import StubTransports
 from utils.redaction import Secret
 
 RUN_SECONDS = 3.0

@@ -14,7 +14,7 @@ from tests.fakes.clock import FakeClock
 from tests.fakes.faulty import Faulty
 from tests.fakes.secrets import TWILIO
 from tests.fakes.whatsapp import InMemoryWhatsApp
-from tests.stub_transports import StubTransports
+from tests.unit.stubbed.transports import StubTransports
 from utils.redaction import Secret
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from core.attempt import MIN_CALL_SECONDS, Attempt
 from core.errors import DeadlineError, PermanentError, ProcessorError, TransientError
-from tests.unit.core.conftest import Core
+from tests.fakes.function import InMemoryFunction as Core
 from utils.deadline import Deadline
 
 

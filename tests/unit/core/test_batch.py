@@ -18,11 +18,10 @@ from core.lease import Lease
 from core.pipeline import Redelivery
 from sandbox.context_objects import make_body
 from tests.fakes.clock import START, FakeClock
+from tests.fakes.function import VISIBILITY_SECONDS, InlineExecutor
 from tests.fakes.queue import InMemoryQueue
 from tests.fakes.telemetry import RecordingTelemetry
-from tests.in_memory import InlineExecutor
-from tests.sqs_events import SENT_AT_MS, make_record
-from tests.unit.core.conftest import VISIBILITY_SECONDS
+from tests.samples.sqs_events import SENT_AT_MS, make_record
 from utils.context_model import ContextObject
 from utils.context_processor import InvalidContextError
 from utils.deadline import Deadline

@@ -3,7 +3,7 @@
 from core.conversation import Status
 from core.errors import DeliveryUnknownError, TransientError
 from tests.fakes.faulty import Faulty
-from tests.unit.core.conftest import Core
+from tests.fakes.function import InMemoryFunction as Core
 
 
 def test_a_delivery_that_came_and_went_between_look_and_lease_is_not_forgotten(core: Core) -> None:

@@ -10,7 +10,7 @@ from core.model import RunReport, RunState
 from core.openai_processor import final_text, poll_pause_seconds, user_message
 from core.pipeline import Redelivery
 from sandbox.context_objects import make_body
-from tests.unit.core.conftest import Core
+from tests.fakes.function import InMemoryFunction as Core
 from utils.context_processor import parse_context
 
 FRONT, COMPANY = "frontend_payload", "company_data_payload"

@@ -18,8 +18,9 @@ from core.model import RunReport, RunState
 from core.pipeline import Redelivery
 from sandbox.context_objects import OPENAI_REFERENCE, RECIPIENT, SENDER, TWILIO_REFERENCE, make_body
 from tests.fakes.faulty import Faulty, ProcessDied
+from tests.fakes.function import SETTLE_SECONDS, VISIBILITY_SECONDS
+from tests.fakes.function import InMemoryFunction as Core
 from tests.fakes.secrets import OPENAI, TWILIO, TWILIO_FREE_FORM
-from tests.unit.core.conftest import SETTLE_SECONDS, VISIBILITY_SECONDS, Core
 from utils.redaction import Secret
 
 LOST = DeliveryUnknownError("Twilio's answer was lost")

@@ -10,8 +10,9 @@ from core.errors import DeliveryUnknownError, PermanentError, SecretError, Store
 from core.lease import Lease
 from sandbox.context_objects import make_body
 from tests.fakes.faulty import Faulty, ProcessDied
+from tests.fakes.function import VISIBILITY_SECONDS
+from tests.fakes.function import InMemoryFunction as Core
 from tests.fakes.store import InMemoryConversationStore
-from tests.unit.core.conftest import VISIBILITY_SECONDS, Core
 
 UNAVAILABLE = StoreUnavailableError("DynamoDB did not answer")
 TRIES_OF_A_FINAL_UPDATE = 5

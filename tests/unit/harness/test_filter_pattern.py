@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.harness.filter_pattern import FilterPattern, PatternError
+from tests.integration.product.filter_pattern import FilterPattern, PatternError
 
 EVENT: dict[str, Any] = {
     "level": "CRITICAL",

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from sandbox.harness.function_log import LogLine
-from sandbox.harness.leaks import find_leaks
 from sandbox.stubs import OPENAI_KEY, TWILIO_AUTH_TOKEN
+from tests.integration.leaks import find_leaks
 
 TEXT = "Hello Ana, this is Acme Coffee."
 OLD_KEY = "sk-before-the-rotation"

@@ -1,7 +1,7 @@
 import pytest
 
 from tests.fakes.clock import FakeClock
-from tests.stub_transports import StubTransports
+from tests.unit.stubbed.transports import StubTransports
 
 
 @pytest.fixture

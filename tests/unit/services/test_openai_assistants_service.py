@@ -10,7 +10,7 @@ from core.model import ModelRequest, RunReport, RunState
 from sandbox.stubs import OPENAI_KEY, answer
 from services.openai_assistants_service import AssistantsGateway
 from services.openai_client import OpenAIClients
-from tests.stub_transports import StubTransports
+from tests.unit.stubbed.transports import StubTransports
 from utils.redaction import Secret
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # the SDK warns on each Assistants call

@@ -17,7 +17,7 @@ from services.openai_client import (
     translated_errors,
     vendor_name,
 )
-from tests.stub_transports import StubTransports
+from tests.unit.stubbed.transports import StubTransports
 from utils.redaction import Secret
 
 KEY = Secret(OPENAI_KEY)

@@ -12,7 +12,7 @@ from sandbox.stubs import OPENAI_KEY, Outcome, answer, delay
 from services.openai_client import OpenAIClients
 from services.openai_responses_service import ResponsesGateway
 from tests.fakes.clock import FakeClock
-from tests.stub_transports import StubTransports
+from tests.unit.stubbed.transports import StubTransports
 from utils.assistant_definition import AssistantDefinition
 from utils.redaction import Secret
 

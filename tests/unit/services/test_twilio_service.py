@@ -29,7 +29,7 @@ from sandbox.context_objects import RECIPIENT, SENDER
 from sandbox.stubs import TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN, answer, delay, drop, stall, twilio_error
 from services.twilio_service import TwilioWhatsApp
 from tests.fakes.clock import START, FakeClock
-from tests.stub_transports import StubTransports
+from tests.unit.stubbed.transports import StubTransports
 from utils.redaction import Secret
 
 TEMPLATE_SID = "HX" + "1" * 32

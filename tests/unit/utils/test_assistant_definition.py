@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from tests.in_memory import DEFINITIONS
+from tests.fakes.function import DEFINITIONS
 from utils.assistant_definition import AssistantDefinition, AssistantDefinitions, DefinitionFileError
 
 ASSISTANTS = Path(__file__).parents[3] / "lambda" / "assistants"

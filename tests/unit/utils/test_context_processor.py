@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from sandbox.context_objects import RECIPIENT, make_body
-from tests.context_cases import ACCEPTED, COMPANY, FRONT, OPENAI, RECIPIENT_DATA, REFUSED, REQUEST, SECRET_VALUE
+from tests.samples.context_cases import ACCEPTED, COMPANY, FRONT, OPENAI, RECIPIENT_DATA, REFUSED, REQUEST, SECRET_VALUE
 from utils.context_model import ContextObject
 from utils.context_processor import MAX_DEPTH, MAX_FAULTS, InvalidContextError, parse_context
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from core.events import Event, Metric
-from tests.captured_output import CapturedOutput
+from tests.fakes.captured_output import CapturedOutput
 from utils.logging_config import EventLog
 
 NAMESPACE = "AIComms/WhatsAppProcessor/Dev"

@@ -13,10 +13,10 @@ from services.openai_client import OpenAIClients
 from services.openai_responses_service import ResponsesGateway
 from services.twilio_service import TwilioWhatsApp
 from tests.fakes.clock import FakeClock
+from tests.fakes.function import SETTINGS, InMemoryFunction
 from tests.fakes.secrets import InMemorySecrets
-from tests.in_memory import SETTINGS, InMemoryFunction
-from tests.sqs_events import make_event, make_record
-from tests.stub_transports import StubTransports
+from tests.samples.sqs_events import make_event, make_record
+from tests.unit.stubbed.transports import StubTransports
 from utils.redaction import Secret
 
 

@@ -10,7 +10,10 @@ from typing import Any, TypeVar
 import index
 from composition import Runtime
 from core.delivery import Delivery
-from core.wiring import Ports, wire
+from core.lease import Lease
+from core.pipeline import MessagePipeline, Redelivery
+from core.wiring import Ports, pipeline, wire
+from sandbox.context_objects import make_body
 from tests.fakes.clock import FakeClock
 from tests.fakes.model import InMemoryModel
 from tests.fakes.queue import InMemoryQueue
@@ -19,16 +22,19 @@ from tests.fakes.store import InMemoryConversationStore, Record
 from tests.fakes.telemetry import RecordingTelemetry
 from tests.fakes.whatsapp import InMemoryWhatsApp
 from utils.assistant_definition import AssistantDefinitions
+from utils.context_processor import InvalidContextError, parse_context
 from utils.deadline import Deadline
 from utils.settings import Settings
 from utils.sqs_heartbeat import SqsHeartbeat
 
 T = TypeVar("T")
 
-DEFINITIONS = AssistantDefinitions(Path(__file__).parents[1] / "lambda" / "assistants")
+DEFINITIONS = AssistantDefinitions(Path(__file__).parents[2] / "lambda" / "assistants")
 SETTINGS = Settings.from_environ(
     {"CONVERSATIONS_TABLE_NAME_DEV": "conversations-dev", "WHATSAPP_QUEUE_URL": "https://sqs.test/queue"}
 )
+VISIBILITY_SECONDS = SETTINGS.visibility_timeout_seconds
+SETTLE_SECONDS = SETTINGS.settle_seconds
 TIMEOUT_SECONDS = 300.0
 
 
@@ -56,7 +62,7 @@ class StillHeart(SqsHeartbeat[Delivery]):
 
 @dataclass
 class InMemoryFunction:
-    """One execution environment and the world around it; replace a port to see what the function makes of it."""
+    """The function and the world around it, driven by events or delivery by delivery; every port can be replaced."""
 
     clock: FakeClock = field(default_factory=FakeClock)
     store: Any = field(default_factory=InMemoryConversationStore)
@@ -74,7 +80,50 @@ class InMemoryFunction:
         self._owners = 0
 
     def runtime(self) -> Runtime:
-        ports = Ports(
+        return Runtime(SETTINGS, self.telemetry, wire(SETTINGS, self._ports(), self.heartbeat_type))
+
+    def pipeline(self) -> MessagePipeline:
+        return pipeline(SETTINGS, self._ports())
+
+    def process(self, event: object, timeout_seconds: float = TIMEOUT_SECONDS) -> list[str]:
+        """Let one invocation process an event and return the ids of the messages that are not done."""
+        return index.process(self.runtime(), event, self.deadline(timeout_seconds))
+
+    def receive(self, **delivery: Any) -> Redelivery | None:
+        """Let the pipeline process one delivery in an invocation of its own; no batch, no heartbeat."""
+        return self.pipeline().process(self.delivery(**delivery), self.deadline())
+
+    def delivery(self, *, message_id: str = "m-1", receive_count: int = 1, body: str | None = None) -> Delivery:
+        context: Any
+        try:
+            context = parse_context(make_body() if body is None else body)
+        except InvalidContextError as error:
+            context = error
+        return Delivery(
+            message_id=message_id,
+            receipt_handle=f"{message_id}/{receive_count}",
+            receive_count=receive_count,
+            sent_at=self.clock.now(),
+            context=context,
+            hidden_until=self.clock.now().timestamp() + VISIBILITY_SECONDS,
+            lease=Lease(f"owner of {message_id}/{receive_count}"),
+        )
+
+    def deadline(self, timeout_seconds: float = TIMEOUT_SECONDS) -> Deadline:
+        end = self.clock.monotonic() + timeout_seconds
+        return Deadline(lambda: end - self.clock.monotonic(), SETTINGS.safety_margin_seconds)
+
+    def record(self) -> Record:
+        """Return the only record."""
+        (record,) = self.store.records.values()
+        return record  # type: ignore[no-any-return]
+
+    def sent(self) -> list[str]:
+        """Return what the recipients got."""
+        return [delivered.message.body for delivered in self.whatsapp.delivered]
+
+    def _ports(self) -> Ports:
+        return Ports(
             store=self.store,
             secrets=self.secrets,
             model=self.model,
@@ -87,18 +136,6 @@ class InMemoryFunction:
             jitter=lambda: 0.5,
             new_owner=self._new_owner,
         )
-        return Runtime(SETTINGS, self.telemetry, wire(SETTINGS, ports, self.heartbeat_type))
-
-    def process(self, event: object, timeout_seconds: float = TIMEOUT_SECONDS) -> list[str]:
-        """Let one invocation process an event and return the ids of the messages that are not done."""
-        end = self.clock.monotonic() + timeout_seconds
-        deadline = Deadline(lambda: end - self.clock.monotonic(), SETTINGS.safety_margin_seconds)
-        return index.process(self.runtime(), event, deadline)
-
-    def record(self) -> Record:
-        """Return the only record."""
-        (record,) = self.store.records.values()
-        return record  # type: ignore[no-any-return]
 
     def _new_owner(self) -> str:
         self._owners += 1

@@ -1,0 +1,1 @@
+"""Samples: what reaches the function from outside, good and bad."""

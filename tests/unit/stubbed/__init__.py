@@ -1,0 +1,1 @@
+"""Stubbed: the function and its adapters on the stubs of the vendors, without sockets."""
