@@ -3,18 +3,15 @@
 import json
 import uuid
 from collections.abc import Callable
-from datetime import datetime
 from typing import Any
 
 import pytest
-from boto3.dynamodb.types import TypeDeserializer
 
-from core.conversation import ConversationKey
-from core.ports import ChatMessage, TwilioCredentials
-from services.dynamodb_service import DynamoDBConversationStore
+from core.ports import TwilioCredentials
 from services.secrets_manager_service import SecretsManagerSecrets
 from services.sqs_service import SqsMessageQueue
-from tests.contracts.conversation_store import ConversationStoreContract, Inspected, StoreLab
+from tests.contracts.conversation_store import ConversationStoreContract, StoreLab
+from tests.contracts.dynamodb import DynamoDBLab
 from tests.contracts.message_queue import MessageQueueContract, QueueLab
 from tests.contracts.secrets import SecretsContract, SecretsLab
 from utils.redaction import Secret
@@ -24,12 +21,13 @@ pytestmark = pytest.mark.integration
 AwsClient = Callable[[str], Any]
 
 
-class DynamoDBLab:
-    def __init__(self, client: Any) -> None:
-        self._client = client
-        self._table = f"conversations-{uuid.uuid4().hex}"
+class TestDynamoDBConversationStore(ConversationStoreContract):
+    @pytest.fixture
+    def lab(self, aws_client: AwsClient) -> StoreLab:
+        client = aws_client("dynamodb")
+        table = f"conversations-{uuid.uuid4().hex}"
         client.create_table(
-            TableName=self._table,
+            TableName=table,
             BillingMode="PAY_PER_REQUEST",
             AttributeDefinitions=[
                 {"AttributeName": name, "AttributeType": "S"} for name in ("recipient_tel", "conversation_id")
@@ -39,31 +37,7 @@ class DynamoDBLab:
                 {"AttributeName": "conversation_id", "KeyType": "RANGE"},
             ],
         )
-        self.store = DynamoDBConversationStore(client, self._table)
-
-    def inspect(self, key: ConversationKey) -> Inspected:
-        keys = {"recipient_tel": {"S": key.recipient_tel}, "conversation_id": {"S": key.conversation_id}}
-        raw = self._client.get_item(TableName=self._table, Key=keys, ConsistentRead=True)["Item"]
-        item = {name: TypeDeserializer().deserialize(value) for name, value in raw.items()}
-        return Inspected(
-            attempts=int(item.get("attempts", 0)),
-            needs_attention="needs_attention" in item,
-            attributes={name: value for name, value in item.items() if isinstance(value, str)},
-            messages=[read_message(message) for message in item.get("messages", [])],
-            processing_time_ms=int(item["processing_time_ms"]) if "processing_time_ms" in item else None,
-        )
-
-
-def read_message(item: dict[str, Any]) -> ChatMessage:
-    assert item["role"] == "assistant"
-    moment = datetime.fromisoformat(item["timestamp"])
-    return ChatMessage(item["message_id"], item["content"], moment, int(item["tokens"]))
-
-
-class TestDynamoDBConversationStore(ConversationStoreContract):
-    @pytest.fixture
-    def lab(self, aws_client: AwsClient) -> StoreLab:
-        return DynamoDBLab(aws_client("dynamodb"))
+        return DynamoDBLab(client, table)
 
 
 class SecretsManagerLab:

@@ -1,10 +1,12 @@
-"""The table in memory passes the contract of the real one."""
+"""The stores in memory pass the contract of the real one."""
 
 import pytest
 
 from core.conversation import ConversationKey
 from tests.contracts.conversation_store import ConversationStoreContract, Inspected, StoreLab
+from tests.contracts.dynamodb import DynamoDBLab
 from tests.fakes.store import InMemoryConversationStore
+from tests.simulation.table import SimulatedTable
 
 
 class FakeLab:
@@ -26,3 +28,11 @@ class TestInMemoryConversationStore(ConversationStoreContract):
     @pytest.fixture
     def lab(self) -> StoreLab:
         return FakeLab()
+
+
+class TestDynamoDBConversationStoreOnASimulatedTable(ConversationStoreContract):
+    """The adapter as the simulation runs it; on an emulator it passes the same contract."""
+
+    @pytest.fixture
+    def lab(self) -> StoreLab:
+        return DynamoDBLab(SimulatedTable(), "conversations")
