@@ -10,6 +10,7 @@ from sandbox.stubs.payloads import openai_error, twilio_error
 from sandbox.stubs.process import StubProcess
 from sandbox.stubs.server import StubServer, StubUrls
 from sandbox.stubs.twilio_messages import Fate
+from sandbox.stubs.twilio_views import Shown
 
 __all__ = [
     "OPENAI_KEY",
@@ -20,6 +21,7 @@ __all__ = [
     "Exchange",
     "Fate",
     "Outcome",
+    "Shown",
     "StubClient",
     "StubError",
     "StubProcess",

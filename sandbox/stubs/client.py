@@ -14,6 +14,7 @@ from sandbox.stubs.journal import Exchange
 from sandbox.stubs.outcomes import Outcome
 from sandbox.stubs.script import as_match
 from sandbox.stubs.twilio_messages import Fate
+from sandbox.stubs.twilio_views import Shown
 
 Match = str | Sequence[str]
 """Substrings that must all occur in what a request says, or in what it is about: see README.md."""
@@ -83,6 +84,18 @@ class StubClient:
     def set_template(self, content_sid: str, text: str, defaults: Mapping[str, str] | None = None) -> None:
         """Give a template its text with `{{1}}` placeholders."""
         self._post("templates", {"content_sid": content_sid, "text": text, "defaults": dict(defaults or {})})
+
+    def show(self, sid: str, shown: Shown) -> None:
+        """Let Twilio show the texts of an account (AC...) or of a Messaging Service (MG...) like this from now on."""
+        self._post("views", {"sid": sid, "shown": shown})
+
+    def accept(
+        self, account_sid: str, form: Mapping[str, str], fate: Fate | None = None, *, ago_seconds: float = 0.0
+    ) -> str:
+        """Let another program have sent a message some time ago, and return its SID."""
+        fate_view = asdict(fate) if fate else None
+        body = {"account_sid": account_sid, "form": dict(form), "fate": fate_view, "ago_seconds": ago_seconds}
+        return str(self._post("messages", body)["sid"])
 
     def change_openai_keys(self, *, accept: Sequence[str] = (), revoke: Sequence[str] = ()) -> None:
         self._post("keys", {"accept": list(accept), "revoke": list(revoke)})

@@ -13,6 +13,8 @@ from sandbox.stubs.outcomes import RUNS_ONLY, Outcome
 from sandbox.stubs.routes import require_operation
 from sandbox.stubs.script import Script, as_match
 from sandbox.stubs.twilio_messages import Fate
+from sandbox.stubs.twilio_rules import TwilioRefusal
+from sandbox.stubs.twilio_views import Shown
 from sandbox.stubs.wire import Reply, Request
 
 PREFIX = "/_stub/"
@@ -32,6 +34,7 @@ class Control:
             "fates": lambda _match, _operation: _entries(app.twilio.fates),
             "chaos": lambda _match, _operation: app.chaos.view(),
             "settings": lambda _match, _operation: app.settings.view(),
+            "views": lambda _match, _operation: app.twilio.views.view(),
         }
         for kind in ("responses", "conversations", "threads", "runs"):
             self._gets[kind] = partial(self._stored, kind)
@@ -41,8 +44,10 @@ class Control:
             "fates": self._add_fate,
             "chaos": self._set_chaos,
             "keys": self._change_keys,
+            "messages": self._add_message,
             "settings": self._change_settings,
             "templates": self._set_template,
+            "views": self._set_view,
             "reset": self._reset,
         }
 
@@ -83,6 +88,20 @@ class Control:
 
     def _add_fate(self, body: dict[str, Any]) -> Any:
         return {"number": self._app.twilio.fates.add(Fate(**body["fate"]), **_when(body))}
+
+    def _add_message(self, body: dict[str, Any]) -> Any:
+        fate = Fate(**body.get("fate") or {})
+        try:
+            message = self._app.twilio.accept(
+                body["account_sid"], body["form"], fate, ago_seconds=body.get("ago_seconds", 0.0)
+            )
+        except TwilioRefusal as refusal:
+            raise ValueError(str(refusal)) from refusal
+        return {"sid": message.sid}
+
+    def _set_view(self, body: dict[str, Any]) -> Any:
+        self._app.twilio.views.set(body["sid"], Shown(body["shown"]))
+        return self._app.twilio.views.view()
 
     def _set_chaos(self, body: dict[str, Any]) -> Any:
         rules = [

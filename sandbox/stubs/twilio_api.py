@@ -21,6 +21,7 @@ from sandbox.stubs.twilio_messages import (
     new_message_sid,
 )
 from sandbox.stubs.twilio_rules import TwilioRefusal, check_create
+from sandbox.stubs.twilio_views import Views
 from sandbox.stubs.wire import Reply, Request
 
 _DEFAULT_PAGE_SIZE = 50
@@ -30,13 +31,17 @@ _MAX_PAGE_SIZE = 1000
 class TwilioApi:
     """The accounts' messages, and the fates scripted for those to come."""
 
-    def __init__(self, clock: Callable[[], float], settings: Settings) -> None:
+    def __init__(
+        self, clock: Callable[[], float], settings: Settings, new_sid: Callable[[], str] = new_message_sid
+    ) -> None:
         self._clock = clock
         self._settings = settings
+        self._new_sid = new_sid
         self._messages = MessageStore()
         self._templates: dict[str, Template] = {}
         self._lock = threading.Lock()
         self.fates = Script[Fate]()
+        self.views = Views()
 
     def set_template(self, content_sid: str, text: str, defaults: Mapping[str, str]) -> None:
         self._templates[content_sid] = Template(text, dict(defaults))
@@ -70,12 +75,19 @@ class TwilioApi:
             self._messages.reset(match)
             if not match:
                 self._templates.clear()
+                self.views.reset()
         self.fates.reset(match)
 
-    def _create(self, call: Call, request: Request, text: str) -> Reply:
-        form = request.form
+    def accept(
+        self, account_sid: str, form: Mapping[str, str], fate: Fate | None = None, *, ago_seconds: float = 0.0
+    ) -> Message:
+        """Take a message in, as if it had been created some time ago.
+
+        Raises:
+            TwilioRefusal: Twilio would not.
+        """
         variables = check_create(form)
-        fate = self.fates.take(call.operation, text) or Fate()
+        fate = fate or Fate()
         body = form.get("Body", "")
         if content_sid := form.get("ContentSid"):
             template: Template | type[UnknownTemplate] = self._templates.get(content_sid, UnknownTemplate)
@@ -85,33 +97,42 @@ class TwilioApi:
                 fate = replace(fate, status="failed", error_code=63028)
             if len(body) > MAX_TEMPLATE_CHARACTERS:
                 fate = replace(fate, status="failed", error_code=63021)
-        now, settings = self._clock(), self._settings
+        settings, created_at = self._settings, self._clock() - ago_seconds
         lag = settings.list_lag_seconds if fate.list_lag_seconds is None else fate.list_lag_seconds
         message = Message(
-            sid=new_message_sid(),
-            account_sid=call.ids["account_sid"],
+            sid=self._new_sid(),
+            account_sid=account_sid,
             to=form["To"],
             from_=form.get("From") or None,
             body=body,
             fate=fate,
-            created_at=now,
-            listed_at=now + lag,
-            sent_at=now + settings.sent_after_seconds,
-            ended_at=now + max(settings.delivered_after_seconds, settings.sent_after_seconds),
+            created_at=created_at,
+            listed_at=created_at + lag,
+            sent_at=created_at + settings.sent_after_seconds,
+            ended_at=created_at + max(settings.delivered_after_seconds, settings.sent_after_seconds),
             form=dict(form),
         )
         self._messages.add(message)
-        initial = message.resource(now) | {
-            "status": "accepted" if form.get("MessagingServiceSid") else "queued",
+        return message
+
+    def _create(self, call: Call, request: Request, text: str) -> Reply:
+        check_create(request.form)
+        fate = self.fates.take(call.operation, text)
+        message = self.accept(call.ids["account_sid"], request.form, fate)
+        initial = self._shown(message, message.created_at) | {
+            "status": "accepted" if message.service_sid else "queued",
             "date_sent": None,
             "error_code": None,
             "error_message": None,
         }
         return Reply.of_json(initial, status=201)
 
+    def _shown(self, message: Message, now: float) -> dict[str, Any]:
+        return message.resource(now, self.views.of(message.account_sid, message.service_sid))
+
     def _fetch(self, call: Call, request: Request) -> Reply:
         message = self._messages.get(call.ids["account_sid"], call.ids["sid"])
-        return Reply.of_json(message.resource(self._clock())) if message else _not_found(request)
+        return Reply.of_json(self._shown(message, self._clock())) if message else _not_found(request)
 
     def _list(self, call: Call, request: Request) -> Reply:
         query, now = request.query, self._clock()
@@ -140,7 +161,7 @@ class TwilioApi:
         has_next = start + size < len(found)
         return Reply.of_json(
             payloads.twilio_page(
-                [message.resource(now) for message in shown],
+                [{**self._shown(message, now), **message.fate.row} for message in shown],
                 page=page,
                 page_size=size,
                 start=start,

@@ -4,14 +4,15 @@ import re
 import secrets
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sandbox.stubs import payloads
 from sandbox.stubs.script import is_match
+from sandbox.stubs.twilio_views import Shown
 
 MAX_TEMPLATE_CHARACTERS = 1024
-FINAL_STATUSES = ("delivered", "undelivered", "failed", "sent", "read")
+FINAL_STATUSES = ("delivered", "undelivered", "failed", "canceled", "sent", "read")
 _PLACEHOLDER = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 
 
@@ -23,11 +24,13 @@ class Fate:
         status: Its last status; `sent` stays sent, as with a recipient who blocked the sender.
         error_code: Code of a failed or undelivered message, for example 63016 outside the 24-hour window.
         list_lag_seconds: Time until it shows in the list; None for the stub's setting.
+        row: Members that its row in the list shows otherwise, for rows without a date or of another shape.
     """
 
     status: str = "delivered"
     error_code: int | None = None
     list_lag_seconds: float | None = None
+    row: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.status not in FINAL_STATUSES:
@@ -81,7 +84,7 @@ class Message:
 
     def status(self, now: float) -> str:
         if now < self.sent_at:
-            return "accepted" if self.form.get("MessagingServiceSid") else "queued"
+            return "accepted" if self.service_sid else "queued"
         if now < self.ended_at:
             return "sent"
         return self.fate.status
@@ -89,7 +92,11 @@ class Message:
     def date_sent(self, now: float) -> float | None:
         return self.sent_at if now >= self.sent_at else None
 
-    def resource(self, now: float) -> dict[str, Any]:
+    @property
+    def service_sid(self) -> str | None:
+        return self.form.get("MessagingServiceSid")
+
+    def resource(self, now: float, shown: Shown = Shown.AS_SENT) -> dict[str, Any]:
         """Return what Twilio's API shows."""
         status = self.status(now)
         has_error = status in ("failed", "undelivered")
@@ -98,12 +105,12 @@ class Message:
             account_sid=self.account_sid,
             to=self.to,
             from_=self.from_,
-            body=self.body,
+            body=shown.of(self.body),
             status=status,
             created_at=self.created_at,
             updated_at=max(moment for moment in (self.created_at, self.sent_at, self.ended_at) if moment <= now),
             sent_at=self.date_sent(now),
-            messaging_service_sid=self.form.get("MessagingServiceSid"),
+            messaging_service_sid=self.service_sid,
             num_media=1 if self.form.get("MediaUrl") else 0,
             error_code=self.fate.error_code if has_error else None,
             error_message="Message could not be delivered" if has_error and self.fate.error_code else None,

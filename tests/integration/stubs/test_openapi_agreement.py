@@ -11,7 +11,7 @@ from openai import OpenAI
 from twilio.base.exceptions import TwilioException
 from twilio.rest import Client
 
-from sandbox.stubs import Fate, Outcome, StubClient, answer, drop
+from sandbox.stubs import TWILIO_ACCOUNT_SID, Fate, Outcome, Shown, StubClient, answer, drop
 from sandbox.stubs.openapi_check import DOCUMENTS, validate_journal
 from sandbox.stubs.routes import OPERATIONS
 
@@ -131,7 +131,14 @@ def use_assistants(openai: OpenAI, stubs: StubClient) -> None:
 def use_twilio(twilio: Client, stubs: StubClient) -> None:
     to, from_ = "whatsapp:+447700900123", "whatsapp:+447700900999"
     stubs.configure(sent_after_seconds=0, delivered_after_seconds=0)
-    for fate in (Fate(), Fate(status="sent"), Fate(status="read"), Fate(status="undelivered", error_code=63016)):
+    undated = Fate(status="canceled", row={"date_created": None, "body": None})
+    for fate in (
+        Fate(),
+        Fate(status="sent"),
+        Fate(status="read"),
+        Fate(status="undelivered", error_code=63016),
+        undated,
+    ):
         stubs.fate(fate)
         message = twilio.messages.create(to=to, from_=from_, body="Hello")
         twilio.messages(message.sid or "").fetch()
@@ -143,7 +150,9 @@ def use_twilio(twilio: Client, stubs: StubClient) -> None:
         content_variables='{"1": "Ana"}',
         status_callback="https://example.com/status",
     )
-    assert len(twilio.messages.list(to=to, from_=from_, page_size=2)) == 5
+    stubs.show("MG0123456789abcdef0123456789abcdef", Shown.HIDDEN)
+    stubs.accept(TWILIO_ACCOUNT_SID, {"To": to, "From": from_, "Body": "Hello"}, ago_seconds=86_400)
+    assert len(twilio.messages.list(to=to, from_=from_, page_size=2)) == 7
     stubs.script("twilio.messages.create", drop(after_effect=True))
     stubs.script("twilio.messages.list", answer(503, raw="<html>"))
     with pytest.raises(Exception, match="Connection aborted"):

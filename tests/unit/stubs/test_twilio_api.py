@@ -3,7 +3,8 @@ from email.utils import parsedate_to_datetime
 
 import pytest
 
-from sandbox.stubs import Fate
+from sandbox.stubs import Fate, Shown
+from sandbox.stubs.keys import TWILIO_ACCOUNT_SID
 from tests.unit.stubs.world import MESSAGES, RECIPIENT, SENDER, TEMPLATE, World
 
 SERVICE = "MG0123456789abcdef0123456789abcdef"
@@ -216,3 +217,61 @@ def test_wrong_token_and_foreign_account_are_refused(world: World) -> None:
     disguised = world.twilio("GET", f"{MESSAGES}.json", account_sid=other_sid)
 
     assert {(a.status, a.json["code"]) for a in (wrong, foreign, disguised)} == {(401, 20003)}
+
+
+TYPOGRAPHIC = "\u201cHi\u201d \u2014 it\u2019s\u2026\u00a0Ana\u200b &  co"
+
+
+@pytest.mark.parametrize(
+    ("shown", "text"),
+    [
+        pytest.param(Shown.AS_SENT, TYPOGRAPHIC, id="as sent"),
+        pytest.param(Shown.HIDDEN, "", id="hidden"),
+        pytest.param(Shown.SMART_ENCODED, '"Hi" - it\'s...\u00a0Ana\u200b &  co', id="smart encoding"),
+        pytest.param(Shown.SPACED, "\u201cHi\u201d \u2014 it\u2019s\u2026 Ana\u200b & co", id="white space"),
+        pytest.param(Shown.ESCAPED, TYPOGRAPHIC.replace("&", "&amp;"), id="entities"),
+        pytest.param(Shown.STRIPPED, "\u201cHi\u201d \u2014 it\u2019s\u2026 Ana &  co", id="invisible characters"),
+    ],
+)
+def test_rule_of_an_account_decides_how_texts_are_shown(world: World, shown: Shown, text: str) -> None:
+    world.app.twilio.views.set(TWILIO_ACCOUNT_SID, shown)
+
+    created = world.send_whatsapp(Body=TYPOGRAPHIC).json
+
+    fetched = world.twilio("GET", f"{MESSAGES}/{created['sid']}.json").json
+    (listed,) = world.twilio("GET", f"{MESSAGES}.json").json["messages"]
+    assert [created["body"], fetched["body"], listed["body"]] == [text] * 3
+    assert world.app.twilio.messages(())[0]["body"] == TYPOGRAPHIC
+
+
+def test_rule_of_a_messaging_service_goes_before_that_of_the_account(world: World) -> None:
+    world.app.twilio.views.set(TWILIO_ACCOUNT_SID, Shown.ESCAPED)
+    world.app.twilio.views.set(SERVICE, Shown.HIDDEN)
+
+    bodies = [world.send_whatsapp(Body="a & b", **more).json["body"] for more in ({}, {"MessagingServiceSid": SERVICE})]
+
+    assert bodies == ["a &amp; b", ""]
+
+
+def test_rows_can_have_another_shape_in_the_list_alone(world: World) -> None:
+    world.app.twilio.fates.add(Fate(status="canceled", row={"date_created": None, "body": None}))
+    sid = world.send_whatsapp(Body="Hello").json["sid"]
+    world.pass_time(2)
+
+    (row,) = world.twilio("GET", f"{MESSAGES}.json").json["messages"]
+
+    assert (row["sid"], row["status"], row["date_created"], row["body"]) == (sid, "canceled", None, None)
+    assert world.twilio("GET", f"{MESSAGES}/{sid}.json").json["body"] == "Hello"
+
+
+def test_messages_of_other_programs_can_be_older_than_the_run(world: World) -> None:
+    form = {"To": RECIPIENT, "From": SENDER, "Body": "Hello"}
+    old = world.app.twilio.accept(TWILIO_ACCOUNT_SID, form, ago_seconds=86_400)
+    new = world.send_whatsapp(Body="Hello").json["sid"]
+    world.pass_time(1)
+
+    rows = world.twilio("GET", f"{MESSAGES}.json").json["messages"]
+
+    assert [row["sid"] for row in rows] == [new, old.sid]
+    ages = [world.now - parsedate_to_datetime(row["date_created"]).timestamp() for row in rows]
+    assert ages == [1, 86_401]
