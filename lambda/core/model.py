@@ -20,6 +20,7 @@ class RunState(StrEnum):
     CANCELLED = "cancelled"
     EXPIRED = "expired"
     REQUIRES_ACTION = "requires_action"
+    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)

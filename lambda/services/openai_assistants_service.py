@@ -11,6 +11,7 @@ from core.model import ModelRequest, RunReport, RunState
 from services.openai_client import (
     Answer,
     OpenAIClients,
+    joined,
     token_count,
     translated_errors,
     vendor_id,
@@ -34,6 +35,9 @@ STATES = {
 """Source: OpenAI's OpenAPI document, schema RunStatus."""
 
 RETRIABLE = {"server_error", "rate_limit_exceeded"}
+
+PAGE_SIZE, MAX_PAGES = 100, 10
+"""How far a thread is read for what a run wrote. Source: the same, listMessages, `limit`: up to 100."""
 
 
 class AssistantsGateway:
@@ -75,13 +79,47 @@ class AssistantsGateway:
             return replace(report, text=text, refusal=refusal)
 
     def _written(self, run: Run, key: Secret, timeout_seconds: float) -> tuple[str, bool]:
-        """Return what the run wrote, in order, and whether it refused."""
-        query = {"run_id": run.response_id, "order": "asc"}
-        page = self._clients.fetch(key, ("threads", run.thread_id, "messages"), timeout_seconds, HEADERS, query).body
-        messages = [message for message in page["data"] if message["role"] == "assistant"]
-        parts: list[dict[str, Any]] = [part for message in messages for part in message["content"]]
-        text = "\n\n".join(part["text"]["value"] for part in parts if part["type"] == "text")
-        return text, any(part["type"] == "refusal" for part in parts)
+        """Return what the run wrote, in order, and whether it refused.
+
+        A compatible server may list the whole thread whatever is asked, so each message is looked at.
+        """
+        path, messages = ("threads", run.thread_id, "messages"), list[dict[str, Any]]()
+        query = {"run_id": run.response_id, "order": "desc", "limit": str(PAGE_SIZE)}
+        for _ in range(MAX_PAGES):
+            page = self._clients.fetch(key, path, timeout_seconds, HEADERS, query).body
+            messages += [m for m in page["data"] if m["role"] == "assistant" and m.get("run_id") == run.response_id]
+            if not page.get("has_more") or not page["data"]:
+                break
+            query["after"] = vendor_id(page["data"][-1]["id"])
+        messages.reverse()
+        messages.sort(key=lambda message: message.get("created_at") or 0)
+        text = joined("\n\n".join(map(_text, _parts(message, "text"))) for message in messages)
+        return text, any(_parts(message, "refusal") for message in messages)
+
+
+def _parts(message: dict[str, Any], type_: str) -> list[dict[str, Any]]:
+    return [part for part in message["content"] if part["type"] == type_]
+
+
+def _text(part: dict[str, Any]) -> str:
+    """Return a text without the markers that its annotations say are citations.
+
+    Source: OpenAI's OpenAPI document, schema MessageContentTextAnnotationsFileCitationObject.
+    """
+    value: str = part["text"]["value"]
+    citations = [a for a in part["text"].get("annotations") or [] if a.get("type") == "file_citation" and a.get("text")]
+    for citation in sorted(citations, key=_start, reverse=True):
+        marker, start = citation["text"], _start(citation)
+        if not value.startswith(marker, start):  # counted in another unit, or shifted
+            start = value.find(marker)
+        if start >= 0:
+            value = value[:start].rstrip(" \t") + value[start + len(marker) :]
+    return value
+
+
+def _start(citation: dict[str, Any]) -> int:
+    start = citation.get("start_index")
+    return start if isinstance(start, int) and start >= 0 else 0
 
 
 def _report(answer: Answer) -> RunReport:
@@ -95,7 +133,7 @@ def _report(answer: Answer) -> RunReport:
     usage = run.get("usage") or {}
     return RunReport(
         response_id=vendor_id(run.get("id")),
-        state=STATES.get(str(run.get("status")), RunState.FAILED),
+        state=STATES.get(str(run.get("status")), RunState.UNKNOWN),
         reason=reason,
         retriable=reason in RETRIABLE,
         usage=Usage(token_count(usage.get("prompt_tokens")), token_count(usage.get("completion_tokens"))),

@@ -1,7 +1,7 @@
 """OpenAI client: one per key, and the meaning of its errors for both APIs."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Lock
@@ -150,6 +150,15 @@ def vendor_id(value: object) -> str:
     if not isinstance(value, str) or not value:
         raise ValueError("an answer without an id")
     return value
+
+
+def joined(messages: Iterable[str]) -> str:
+    """Return the messages of one run as one text, with a blank line between them; equal ones count once."""
+    said: dict[str, str] = {}
+    for message in messages:
+        said.setdefault(" ".join(message.split()), message)
+    said.pop("", None)
+    return "\n\n".join(said.values())
 
 
 def token_count(value: object) -> int:

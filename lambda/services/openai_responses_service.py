@@ -10,6 +10,7 @@ from core.model import ModelRequest, RunReport, RunState
 from services.openai_client import (
     Answer,
     OpenAIClients,
+    joined,
     token_count,
     translated_errors,
     vendor_id,
@@ -105,7 +106,7 @@ def _report(answer: Answer) -> RunReport:
     messages = [item for item in response.get("output") or [] if item["type"] == "message"]
     return RunReport(
         response_id=vendor_id(response.get("id")),
-        state=STATES.get(str(response.get("status")), RunState.FAILED),
+        state=STATES.get(str(response.get("status")), RunState.UNKNOWN),
         text=_final_text(messages),
         refusal=any(part["type"] == "refusal" for message in messages for part in message["content"]),
         reason=reason,
@@ -118,4 +119,6 @@ def _report(answer: Answer) -> RunReport:
 def _final_text(messages: list[dict[str, Any]]) -> str:
     """Return the text of the answer; where the model also commented on its work, of the final answer alone."""
     final = [message for message in messages if message.get("phase") != "commentary"]
-    return "".join(part["text"] for message in final for part in message["content"] if part["type"] == "output_text")
+    return joined(
+        "".join(part["text"] for part in message["content"] if part["type"] == "output_text") for message in final
+    )

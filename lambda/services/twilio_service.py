@@ -25,6 +25,9 @@ LIST_LIMIT = 200
 
 PAGE_SIZE = 100
 
+NO_VARIABLES = "{}"
+"""Content of a template whose wording has no variables: it is sent without any."""
+
 WAIT_SECONDS = {21611: 300.0, 63017: 60.0, 63018: 900.0}
 """Refusals that pass: the sender's queue is full, or a rate limit is reached. Source: Twilio, error codes."""
 
@@ -58,7 +61,9 @@ class TwilioWhatsApp:
         http = OneShotHttpClient(self._timeout_seconds, self._now, start_before)
         arguments: dict[str, Any] = {"to": CHANNEL + part.to, "from_": CHANNEL + part.from_}
         if part.mode is Mode.TEMPLATE:
-            arguments |= {"content_sid": credentials.template_sid, "content_variables": part.content}
+            arguments["content_sid"] = credentials.template_sid
+            if part.content != NO_VARIABLES:
+                arguments["content_variables"] = part.content
         else:
             arguments["body"] = part.content
         if credentials.messaging_service_sid:

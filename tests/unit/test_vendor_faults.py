@@ -4,6 +4,7 @@ Each row goes through the real adapter and the real pipeline; the rest of the wo
 "Error codes"; Twilio, "Error and Warning Dictionary".
 """
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -224,7 +225,10 @@ def test_trouble_while_polling_passes(world: StubbedFunction, action: Any, code:
         (Outcome(text='{"1": ""}'), "reply_variable_empty", True),
         (Outcome(text='{"1": null}'), "reply_variable_empty", True),
         (Outcome(text='{"1": "%s"}' % ("x" * 1601)), "reply_variable_length", True),
-        (Outcome(text="{}"), "reply_variables_count", True),
+        (Outcome(text=json.dumps({"1": "x" * 600, "2": "y" * 600})), "reply_template_length", True),
+        (Outcome(text='{"1": "a\\u0000b"}'), "reply_broken_characters", False),
+        (Outcome(text='{"1": "\u200b"}'), "reply_variable_empty", True),
+        (Outcome(text="\u200b\u2060"), "openai_empty_output", True),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

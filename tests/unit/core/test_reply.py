@@ -1,24 +1,19 @@
 """Reply: the model's text made into what WhatsApp accepts."""
 
-import json
 from itertools import pairwise
-from typing import Any
 
 import pytest
 import regex
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from core.content_variables import units
 from core.conversation import Mode, Reply, Usage
-from core.errors import PermanentError, ReplyError, RunFailedError, TransientError
-from core.reply import MAX_PART_UNITS, MAX_VARIABLES, content_variables, shape_reply, split_text, units
+from core.errors import ReplyError, RunFailedError, TransientError
+from core.reply import MAX_PART_UNITS, shape_reply, split_text
 
 FAMILY = "\N{MAN}\u200d\N{WOMAN}\u200d\N{GIRL}"
 USAGE = Usage(120, 30)
-
-
-def variables(**values: Any) -> str:
-    return json.dumps(values)
 
 
 # Modes
@@ -37,110 +32,90 @@ def test_free_form_text_is_sent_as_it_is() -> None:
 
 
 @pytest.mark.parametrize("mode", Mode)
-@pytest.mark.parametrize("text", ["", " \n\t ", "\u2003"])
-def test_nothing_can_not_be_sent(mode: Mode, text: str) -> None:
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("", id="nothing"),
+        pytest.param(" \n\t ", id="white space"),
+        pytest.param("\u2003\u00a0", id="wide spaces"),
+        pytest.param("\u200b\u200b", id="zero-width spaces"),
+        pytest.param("\ufeff", id="a byte order mark"),
+        pytest.param("\u2060\u00ad\u200d", id="joiners and soft hyphens"),
+        pytest.param("\u3164\u115f\uffa0", id="Hangul fillers"),
+        pytest.param("\u2800", id="a Braille blank"),
+        pytest.param("\ufe0f\u034f", id="a variation without a character"),
+        pytest.param("\U000e0041", id="a tag"),
+        pytest.param("<think>Hello?</think>", id="a thought"),
+        pytest.param("<think>Hello", id="a thought that was cut off"),
+    ],
+)
+def test_nothing_that_can_be_seen_can_not_be_sent(mode: Mode, text: str) -> None:
     with pytest.raises(ReplyError) as caught:
         shape_reply(mode, text, USAGE, max_parts=3)
 
     assert caught.value.code == "openai_empty_output"
 
 
-# Content variables
+BROKEN = [
+    "\x00",
+    "\x07",
+    "\x0b",
+    "\x0c",
+    "\x1b",
+    "\x1f",
+    "\x7f",
+    "\x85",
+    "\x9f",
+    "\ud83d",
+    "\udc00",
+    "\ufffe",
+    "\ufdd0",
+]
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        pytest.param('{"1": "Ana", "2": "Acme"}', {"1": "Ana", "2": "Acme"}, id="bare"),
-        pytest.param('{"content_variables": {"1": "Ana"}}', {"1": "Ana"}, id="wrapped"),
-        pytest.param('```json\n{"1": "Ana"}\n```', {"1": "Ana"}, id="fenced"),
-        pytest.param('\n```\n{"1": "Ana"}```\n', {"1": "Ana"}, id="fenced without a language"),
-        pytest.param('{"first_name": "Ana"}', {"first_name": "Ana"}, id="named"),
-        pytest.param('{"1": "a\\nb\\tc\\r\\nd"}', {"1": "a b c d"}, id="newlines and tabs"),
-        pytest.param('{"1": "a      b"}', {"1": "a b"}, id="a run of spaces"),
-        pytest.param('{"1": "  Ana  "}', {"1": "Ana"}, id="spaces around"),
-        pytest.param('{"1": 12}', {"1": "12"}, id="a whole number"),
-        pytest.param('{"1": "Zoë 👩‍👩‍👧"}', {"1": "Zoë 👩‍👩‍👧"}, id="any script"),
-        pytest.param('{"1": "%s"}' % ("x" * 1600), {"1": "x" * 1600}, id="as long as may be"),
-    ],
-)
-def test_variables_are_read_and_cleaned(text: str, expected: dict[str, str]) -> None:
-    assert json.loads(content_variables(text)) == expected
-
-
-def test_the_same_variables_are_always_written_the_same_way() -> None:
-    """A resumed attempt compares them with what it finds at Twilio and in other records."""
-    assert (
-        content_variables('{"2": "b", "1": "ü"}')
-        == content_variables('{ "1":"\\u00fc", "2":"b" }')
-        == '{"1": "ü", "2": "b"}'
-    )
-
-
-@pytest.mark.parametrize(
-    ("text", "code", "named"),
-    [
-        pytest.param(variables(), "reply_variables_count", None, id="none"),
-        pytest.param('{"content_variables": {}}', "reply_variables_count", None, id="none, wrapped"),
-        pytest.param(
-            json.dumps({str(number): "x" for number in range(MAX_VARIABLES + 1)}),
-            "reply_variables_count",
-            None,
-            id="too many",
-        ),
-        pytest.param('{"1": ""}', "reply_variable_empty", "1", id="empty"),
-        pytest.param('{"1": "x", "2": null}', "reply_variable_empty", "2", id="null"),
-        pytest.param('{"1": " \\n "}', "reply_variable_empty", "1", id="blank"),
-        pytest.param('{"name": "%s"}' % ("x" * 1601), "reply_variable_length", "name", id="too long"),
-        pytest.param('{"1": "%s"}' % ("😀" * 801), "reply_variable_length", "1", id="too long in UTF-16 units"),
-        pytest.param('{"1": true}', "reply_variable_type", "1", id="a truth"),
-        pytest.param('{"1": 1.5}', "reply_variable_type", "1", id="a fraction"),
-        pytest.param('{"1": ["x"]}', "reply_variable_type", "1", id="a list"),
-        pytest.param('{"1": {"a": "x"}}', "reply_variable_type", "1", id="an object"),
-        pytest.param('{"1": "\\ud83d"}', "reply_variable_type", "1", id="half a character"),
-        pytest.param('{"first name": "x"}', "reply_variable_name", None, id="a name with a space"),
-        pytest.param('{"%s": "x"}' % ("n" * 17), "reply_variable_name", None, id="a name too long"),
-        pytest.param('{"": "x"}', "reply_variable_name", None, id="no name"),
-        pytest.param('{"1\\n": "x"}', "reply_variable_name", None, id="a name with a newline"),
-    ],
-)
-def test_a_variable_that_breaks_a_rule_is_named_and_not_shown(text: str, code: str, named: str | None) -> None:
-    with pytest.raises(ReplyError) as caught:
-        content_variables(text)
-
-    assert caught.value.code == code
-    assert isinstance(caught.value, PermanentError)
-    assert named is None or f"content variable {named} " in str(caught.value)
-    assert "xxx" not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        pytest.param("Hello Ana!", id="text"),
-        pytest.param('["Ana"]', id="a list"),
-        pytest.param('"Ana"', id="a string"),
-        pytest.param("null", id="null"),
-        pytest.param('{"1": "Ana"', id="cut off"),
-        pytest.param('{"1": "Ana"} and more', id="more after it"),
-        pytest.param("[" * 100_000, id="deep"),
-        pytest.param('{"1": %s}' % ("9" * 5000), id="a number too large to read"),
-    ],
-)
-def test_what_is_no_object_may_be_better_the_next_time(text: str) -> None:
+@pytest.mark.parametrize("character", BROKEN, ids=ascii)
+@pytest.mark.parametrize("text", ["Hello {}Ana", "Hello Ana{}", "{}Hello Ana", "{}"])
+def test_broken_characters_are_neither_sent_nor_repaired(text: str, character: str) -> None:
     with pytest.raises(RunFailedError) as caught:
-        content_variables(text)
+        shape_reply(Mode.FREE_FORM, text.format(character), USAGE, max_parts=3)
 
-    assert caught.value.code == "openai_invalid_json"
+    assert caught.value.code == "reply_broken_characters"
     assert isinstance(caught.value, TransientError)
     assert caught.value.ends_run
 
 
-def test_a_wrong_reply_is_not_kept_for_the_next_attempt() -> None:
-    with pytest.raises(ReplyError) as caught:
-        content_variables('{"1": ""}')
+def test_tabs_and_line_ends_are_no_broken_characters() -> None:
+    assert shape_reply(Mode.FREE_FORM, "a\tb\r\nc\rd", USAGE, max_parts=3).parts == ("a\tb\nc\rd",)
 
-    assert caught.value.ends_run
+
+@pytest.mark.parametrize(
+    ("text", "sent"),
+    [
+        pytest.param("<think>Who is it?</think>\n\nHello Ana", "Hello Ana", id="before the answer"),
+        pytest.param("<THINK a='b'>\nWho?\n</THINK >Hello Ana", "Hello Ana", id="in another form"),
+        pytest.param("Who is it?\n</think>\nHello Ana", "Hello Ana", id="its start is missing"),
+        pytest.param("Hello Ana\n<think>Was that right?", "Hello Ana", id="its end is missing"),
+        pytest.param("<think>a<think>b</think>c</think>Hello Ana", "Hello Ana", id="one in another"),
+        pytest.param("<think>a</think>Hello <thinking>b</thinking>Ana", "Hello Ana", id="two"),
+        pytest.param("<think>\x00</think>Hello Ana", "Hello Ana", id="broken"),
+        pytest.param("I think <b>Ana</b> > Ben", "I think <b>Ana</b> > Ben", id="none"),
+        pytest.param("\ufeffHello Ana", "Hello Ana", id="a byte order mark"),
+        pytest.param("Open \u30104:0\u2020a.pdf\u3011till 9\u301012\u2020source\u3011.", "Opentill 9.", id="citations"),
+        pytest.param("Hello\ue200cite\ue202turn0search0\ue201 Ana", "Hello Ana", id="citations of another form"),
+        pytest.param("\u3010Acme\u3011 Hello", "\u3010Acme\u3011 Hello", id="brackets"),
+    ],
+)
+def test_what_is_not_meant_for_the_reader_is_removed(text: str, sent: str) -> None:
+    assert shape_reply(Mode.FREE_FORM, text, USAGE, max_parts=3).parts == (sent,)
+
+
+def test_no_part_is_invisible() -> None:
+    text = "Hello" + "\u200b" * 2 * MAX_PART_UNITS + " Ana"
+
+    parts = shape_reply(Mode.FREE_FORM, text, USAGE, max_parts=10).parts
+
+    assert len(parts) == 2
+    assert "".join(parts).replace("\u200b", "") == "Hello Ana"
 
 
 # Splitting
@@ -223,13 +198,6 @@ def test_a_character_longer_than_a_message_is_refused() -> None:
         split_text("a" + "\u0301" * 2000, 3)
 
     assert caught.value.code == "reply_too_long"
-
-
-def test_half_a_character_is_refused() -> None:
-    with pytest.raises(ReplyError) as caught:
-        split_text("Hello \ud83d", 3)
-
-    assert caught.value.code == "reply_unusable"
 
 
 def test_windows_line_ends_are_one_character() -> None:

@@ -3,7 +3,8 @@ import re
 
 import pytest
 
-from core.reply import content_variables, split_text
+from core.content_variables import content_variables
+from core.reply import split_text
 from demo.examples import ANA, ANSWER, BEN, CLEO, DEV, TEMPLATE_TEXT, WHY, Example, ready_examples, template_reply
 from utils.context_processor import InvalidContextError, parse_context
 

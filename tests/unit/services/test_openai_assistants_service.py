@@ -17,6 +17,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # the SDK
 
 KEY = Secret(OPENAI_KEY)
 RUN = Run("thread_1", "run_1")
+MARKER = "\u30104:0\u2020source\u3011"
 REQUEST = ModelRequest(
     assistant_id="asst_1",
     definition=None,
@@ -75,12 +76,17 @@ def run(**changes: Any) -> dict[str, Any]:
     return body | changes
 
 
-def message(*parts: Any, role: str = "assistant") -> dict[str, Any]:
-    return {"id": "msg_1", "object": "thread.message", "role": role, "content": list(parts)}
+def message(*parts: Any, role: str = "assistant", run_id: str | None = "run_1", at: int = 0) -> dict[str, Any]:
+    shown = {"id": "msg_1", "object": "thread.message", "created_at": at, "role": role, "run_id": run_id}
+    return {**shown, "content": list(parts)}
 
 
-def part(value: Any) -> dict[str, Any]:
-    return {"type": "text", "text": {"value": value, "annotations": []}}
+def part(value: Any, *annotations: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "text", "text": {"value": value, "annotations": list(annotations)}}
+
+
+def citation(start: int, text: str = MARKER, **changes: Any) -> dict[str, Any]:
+    return {"type": "file_citation", "text": text, "start_index": start, "end_index": start + len(text), **changes}
 
 
 def fetched(
@@ -96,14 +102,26 @@ def test_the_answer_is_asked_for_by_its_run_in_order(gateway: AssistantsGateway,
     fetched(gateway, stubs, run())
 
     assert stubs.requests[-1].path == "/v1/threads/thread_1/messages"
-    assert stubs.requests[-1].query == {"run_id": "run_1", "order": "asc"}
+    assert stubs.requests[-1].query == {"run_id": "run_1", "order": "desc", "limit": "100"}
 
 
 @pytest.mark.parametrize(
     ("messages", "text", "refusal"),
     [
         pytest.param([message(part("Hello"))], "Hello", False, id="one"),
-        pytest.param([message(part("Hello")), message(part("Bye"))], "Hello\n\nBye", False, id="two"),
+        pytest.param([message(part("Bye")), message(part("Hello"))], "Hello\n\nBye", False, id="two, the newest first"),
+        pytest.param(
+            [message(part("Hello"), at=1), message(part("Bye"), at=2)],
+            "Hello\n\nBye",
+            False,
+            id="two, in another order",
+        ),
+        pytest.param([message(part("Hello")), message(part(" Hello\n"))], " Hello\n", False, id="two equal ones"),
+        pytest.param([message(part("Hello"), part("Hello"))], "Hello\n\nHello", False, id="one that says it twice"),
+        pytest.param(
+            [message(part("Hello")), message(part("Old"), run_id="run_0")], "Hello", False, id="another run's too"
+        ),
+        pytest.param([message(part("By hand"), run_id=None)], "", False, id="nobody's run"),
         pytest.param([message(part("Hello"), part("Bye"))], "Hello\n\nBye", False, id="two parts"),
         pytest.param([message(part("Hi"), role="user"), message(part("Hello"))], "Hello", False, id="the user's too"),
         pytest.param([message({"type": "image_file"}, part("Hello"))], "Hello", False, id="an image"),
@@ -121,6 +139,41 @@ def test_the_answer_is_what_the_assistant_wrote(
 
 
 @pytest.mark.parametrize(
+    ("value", "annotations", "text"),
+    [
+        pytest.param(f"Open till 9 {MARKER}.", [citation(12)], "Open till 9.", id="one"),
+        pytest.param(f"{MARKER}A {MARKER}", [citation(0), citation(16)], "A", id="two equal ones"),
+        pytest.param(f"\U0001f600 A {MARKER}", [citation(5)], "\U0001f600 A", id="counted in UTF-16 units"),
+        pytest.param("A \u3010source\u3011", [citation(2, "\u3010source\u3011")], "A", id="another form"),
+        pytest.param('{"1": "A' + MARKER + '"}', [citation(7)], '{"1": "A"}', id="in JSON"),
+        pytest.param("A", [citation(2)], "A", id="not there"),
+        pytest.param("A", [citation(0, "")], "A", id="empty"),
+        pytest.param("\u3010new\u3011 A", [], "\u3010new\u3011 A", id="no citation"),
+        pytest.param("sandbox:/a", [citation(0, "sandbox:/a", type="file_path")], "sandbox:/a", id="a path"),
+    ],
+)
+def test_citations_are_removed_where_their_annotations_say(
+    gateway: AssistantsGateway, stubs: StubTransports, value: str, annotations: list[Any], text: str
+) -> None:
+    assert fetched(gateway, stubs, run(), [message(part(value, *annotations))]).text == text
+
+
+def test_a_long_thread_is_read_to_the_end_where_the_server_ignores_whose_run_is_asked_for(
+    gateway: AssistantsGateway, stubs: StubTransports
+) -> None:
+    others = [message(part("Old"), run_id="run_0") | {"id": "msg_0"}]
+    first, last = {"data": others, "has_more": True}, {"data": [message(part("Hello"))], "has_more": False}
+    for page in (first, last):
+        stubs.app.actions.add(answer(200, page), operation="openai.threads.messages.list")
+    stubs.app.actions.add(answer(200, run()), operation="openai.threads.runs.get")
+
+    report = gateway.fetch_run(RUN, KEY, 20)
+
+    assert report.text == "Hello"
+    assert stubs.requests[-1].query["after"] == "msg_0"
+
+
+@pytest.mark.parametrize(
     ("body", "expected"),
     [
         pytest.param(run(status="queued", usage=None), {"state": RunState.PENDING, "usage": Usage()}, id="queued"),
@@ -129,7 +182,7 @@ def test_the_answer_is_what_the_assistant_wrote(
         pytest.param(run(status="requires_action"), {"state": RunState.REQUIRES_ACTION}, id="tool"),
         pytest.param(run(status="cancelled"), {"state": RunState.CANCELLED}, id="cancelled"),
         pytest.param(run(status="expired"), {"state": RunState.EXPIRED}, id="expired"),
-        pytest.param(run(status="of_tomorrow"), {"state": RunState.FAILED, "retriable": False}, id="unknown"),
+        pytest.param(run(status="of_tomorrow"), {"state": RunState.UNKNOWN}, id="unknown"),
         pytest.param(
             run(status="failed", last_error={"code": "server_error", "message": "secret text"}),
             {"state": RunState.FAILED, "reason": "server_error", "retriable": True},
@@ -167,7 +220,7 @@ def test_a_run_that_did_not_complete_costs_no_second_call(
         pytest.param(run(), ["text"], id="texts for messages"),
         pytest.param(run(), [message("text")], id="texts for parts"),
         pytest.param(run(), [message(part(None))], id="null for a text"),
-        pytest.param(run(), [{"role": "assistant"}], id="no content"),
+        pytest.param(run(), [{"role": "assistant", "run_id": "run_1"}], id="no content"),
     ],
 )
 def test_an_answer_of_another_shape_is_transient(

@@ -186,7 +186,14 @@ REFUSAL = {"type": "message", "content": [{"type": "refusal", "refusal": "No."}]
     ("body", "expected"),
     [
         pytest.param(response(), {"text": "Hello", "usage": Usage(7, 3)}, id="plain"),
-        pytest.param(response(output=[text("Hel"), text("lo", phase=None)]), {"text": "Hello"}, id="two messages"),
+        pytest.param(
+            response(output=[text("Hello"), text("Bye", phase=None)]), {"text": "Hello\n\nBye"}, id="two messages"
+        ),
+        pytest.param(
+            response(output=[text("Hello, Ana"), text("Hello,  Ana\n"), text("")]),
+            {"text": "Hello, Ana"},
+            id="two equal messages",
+        ),
         pytest.param(
             response(output=[text("Hm.", phase="commentary"), text("Hello", phase="final_answer")]),
             {"text": "Hello"},
@@ -205,9 +212,7 @@ REFUSAL = {"type": "message", "content": [{"type": "refusal", "refusal": "No."}]
         pytest.param(response(status="queued", output=[]), {"state": RunState.PENDING}, id="queued"),
         pytest.param(response(status="in_progress", output=[]), {"state": RunState.PENDING}, id="in progress"),
         pytest.param(response(status="cancelled"), {"state": RunState.CANCELLED}, id="cancelled"),
-        pytest.param(
-            response(status="of_tomorrow"), {"state": RunState.FAILED, "retriable": False}, id="an unknown end"
-        ),
+        pytest.param(response(status="of_tomorrow"), {"state": RunState.UNKNOWN}, id="an unknown state"),
         pytest.param(
             response(status="failed", error={"code": "vector_store_timeout", "message": "secret text"}),
             {"state": RunState.FAILED, "reason": "vector_store_timeout", "retriable": True},

@@ -1,6 +1,7 @@
 """Twilio service: what it asks of Twilio, and what each answer means for a message that must go out once."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Self
 
@@ -77,6 +78,14 @@ def test_variables_are_sent_with_their_template(twilio: TwilioWhatsApp, stubs: S
         "ContentSid": TEMPLATE_SID,
         "ContentVariables": '{"1": "Zoë", "2": "Acme"}',
     }
+
+
+def test_a_template_without_variables_is_sent_without_any(twilio: TwilioWhatsApp, stubs: StubTransports) -> None:
+    twilio.send(replace(TEMPLATE, content="{}"), CREDENTIALS, IN_TIME)
+
+    (request,) = stubs.requests
+    assert request.form["ContentSid"] == TEMPLATE_SID
+    assert "ContentVariables" not in request.form
 
 
 def test_a_messaging_service_and_a_status_callback_are_named(clock: FakeClock, stubs: StubTransports) -> None:
