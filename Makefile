@@ -23,8 +23,18 @@ EMULATOR := .venv-ministack/.ready
 export ENGINE
 export UV_NO_PROGRESS := 1
 
+# An argument of make as one word for the shell, whatever is in it.
+quoted = '$(subst ','\'',$(1))'
+
+# uv keeps what it downloads in the home folder; where that can't be written, here.
+ifeq ($(UV_CACHE_DIR),)
+ifneq ($(shell folder="$${XDG_CACHE_HOME:-$$HOME/.cache}/uv"; mkdir -p "$$folder" 2>/dev/null && test -w "$$folder" && echo yes),yes)
+export UV_CACHE_DIR := $(CURDIR)/.cache/uv
+endif
+endif
+
 .PHONY: help demo dev setup test check lint format typecheck test-unit simulate simulate-quick fuzz chaos bench \
-	test-integration test-around tf-check tf-test package plan deploy destroy lock schema clean
+	test-integration test-around browser tf-check tf-test package environment plan deploy destroy lock schema clean
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,19 +69,23 @@ simulate-quick: $(READY)
 	@$(RUN) -m pytest -q -n 2 tests/simulation
 
 simulate: $(READY) ## Search for a counter-example (SCHEDULES=20000 SEED=0)
-	@PYTHONPATH=lambda $(RUN) -m tests.simulation --schedules $(SCHEDULES) --seed $(SEED)
+	@PYTHONPATH=lambda $(RUN) -m tests.simulation --schedules $(call quoted,$(SCHEDULES)) --seed $(call quoted,$(SEED))
 
 fuzz: $(READY) ## Throw broken input at the validation and the handler (CASES=100000 SEED=0)
-	@PYTHONPATH=lambda $(RUN) -m tests.fuzz --cases $(CASES) --seed $(SEED)
+	@PYTHONPATH=lambda $(RUN) -m tests.fuzz --cases $(call quoted,$(CASES)) --seed $(call quoted,$(SEED))
 
 chaos: $(READY) $(EMULATOR) ## Conversations under random faults and real crashes (CONVERSATIONS=200 SEED=0)
-	@$(RUN) -m tests.chaos --conversations $(CONVERSATIONS) --seed $(SEED)
+	@$(RUN) -m tests.chaos --conversations $(call quoted,$(CONVERSATIONS)) --seed $(call quoted,$(SEED))
 
 test-integration: $(READY) $(EMULATOR) ## The whole product on an emulator (ENGINE=localstack|ministack)
 	@$(RUN) -m pytest -q -m integration $(addprefix tests/integration/, product ops contracts stubs engines)
 
 test-around: $(READY) $(EMULATOR) ## What is around it: package, demo, local phone in a browser, crashes, Terraform's whole life
 	@$(RUN) -m pytest -q -m integration --junitxml=reports/around.xml $(addprefix tests/integration/, package demo phone chaos terraform)
+
+browser: $(READY) ## Have Playwright fetch a Chromium for the tests of the local phone, where there is none
+	@PLAYWRIGHT_BROWSERS_PATH=.cache/browsers $(RUN) -m playwright install --only-shell chromium \
+		|| { echo "Playwright can't fetch its browser here: install Chromium or Chrome, such as by 'apt-get install chromium'."; exit 1; }
 
 tf-check: $(READY) ## Format and validity of the Terraform files
 	@$(RUN) -m tools.terraform check
@@ -84,16 +98,19 @@ bench: $(READY) $(EMULATOR) ## Measure against a plain reading of the same desig
 
 ##@ Run it on AWS
 package: $(READY) ## Build dist/whatsapp_processor_deployment_package.zip (PACKAGE_PYTHON=3.13 ARCH=arm64)
-	@$(RUN) -m tools.package --python $(PACKAGE_PYTHON) --arch $(ARCH)
+	@$(RUN) -m tools.package --python $(call quoted,$(PACKAGE_PYTHON)) --arch $(call quoted,$(ARCH))
 
-plan: package ## Show what a deployment would change (ENV=dev)
-	@$(RUN) -m tools.terraform plan --env $(ENV)
+environment: $(READY)
+	@$(RUN) -m tools.terraform environment --env $(call quoted,$(ENV))
 
-deploy: package ## Deploy (ENV=dev)
-	@$(RUN) -m tools.terraform deploy --env $(ENV)
+plan: environment package ## Show what a deployment would change (ENV=dev)
+	@$(RUN) -m tools.terraform plan --env $(call quoted,$(ENV))
+
+deploy: environment package ## Deploy (ENV=dev)
+	@$(RUN) -m tools.terraform deploy --env $(call quoted,$(ENV))
 
 destroy: $(READY) ## Destroy an environment that is not protected (ENV=dev)
-	@$(RUN) -m tools.terraform destroy --env $(ENV)
+	@$(RUN) -m tools.terraform destroy --env $(call quoted,$(ENV))
 
 ##@ Keep it
 setup: $(READY) $(EMULATOR) ## Install what the other targets need (they do so themselves)
@@ -112,10 +129,10 @@ clean: ## Remove what was built and cached, environments included
 	rm -rf .venv .venv-* .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist reports terraform/.terraform
 
 $(READY): requirements-dev.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
-		|| { echo "Python 3.11 or later is needed; '$(PYTHON)' is not one. Say 'make PYTHON=python3.12 ...' or install it."; exit 1; }
+	@$(call quoted,$(PYTHON)) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+		|| { printf "Python 3.11 or later is needed; '%s' is not one. Say 'make PYTHON=python3.12 ...' or install it.\n" $(call quoted,$(PYTHON)); exit 1; }
 	@echo "Installing the tools into .venv ..."
-	@said=$$($(PYTHON) -m venv .venv 2>&1) || { code=$$?; [ $$code -eq 130 ] || printf '%s\n' "$$said" \
+	@said=$$($(call quoted,$(PYTHON)) -m venv .venv 2>&1) || { code=$$?; [ $$code -eq 130 ] || printf '%s\n' "$$said" \
 		"Python's venv module is missing: on Debian and Ubuntu, install python3-venv."; exit $$code; }
 	@awk '/^[^ ]/ {keep = /^uv==/} keep' requirements-dev.txt > .venv/uv.txt
 	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r .venv/uv.txt

@@ -20,6 +20,7 @@ from benchmarks.world import Router, running_world
 from sandbox.engines.engine import EngineError
 from tools.packaging.errors import PackageError
 from tools.packaging.manifest import Manifest, manifest_path
+from tools.surroundings import settle
 
 MEASURES: dict[str, ModuleType] = {
     "package": package,
@@ -87,9 +88,10 @@ def _write(results: Results) -> None:
     if manifest is None:
         raise packages.BenchmarkError(f"{manifest_path(archive)} is gone: run this again")
     results.write(RECORDED)
-    (HERE / "RESULTS.md").write_text(report(results, manifest))
+    (HERE / "RESULTS.md").write_text(report(results, manifest), encoding="utf-8")
     update_files(HERE.parent, results)
 
 
 if __name__ == "__main__":
+    settle()
     typer.run(main)

@@ -142,7 +142,7 @@ def _size_of(folder: Path) -> int:
 
 
 def _run(command: list[str | Path]) -> None:
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    result = subprocess.run(command, capture_output=True, text=True, check=False, encoding="utf-8")
     if result.returncode != 0:
         raise BenchmarkError(f"{' '.join(map(str, command))} failed:\n{result.stdout}{result.stderr}")
 

@@ -40,12 +40,12 @@ class Results:
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        document = json.loads(path.read_text())
+        document = json.loads(path.read_text(encoding="utf-8"))
         return cls(document["at"], document["machine"], tuple(map(_figure, document["figures"])))
 
     def write(self, path: Path) -> None:
         document = {"at": self.at, "machine": self.machine, "figures": [asdict(figure) for figure in self.figures]}
-        path.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
+        path.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
     def with_rows_of(self, later: Self) -> Self:
         """Return these results with the figures that a later run of some measures found."""

@@ -157,4 +157,4 @@ def update_files(root: Path, results: Results) -> None:
     """Write each document's parts anew."""
     for name, parts in blocks(results).items():
         path = root / name
-        path.write_text(update(path.read_text(), parts))
+        path.write_text(update(path.read_text(encoding="utf-8"), parts), encoding="utf-8")

@@ -13,6 +13,7 @@ try:
     from demo.scenes import play
     from demo.stack import running_stack
     from sandbox.harness.progress import Timeline
+    from tools.surroundings import settle
 except ModuleNotFoundError as exc:
     sys.exit(
         f"{exc.name} is not installed for {sys.executable}: run `make demo`, which installs everything into .venv."
@@ -36,4 +37,5 @@ def demo(console: Console, interruption: Interruption) -> int:
 
 
 if __name__ == "__main__":
+    settle()
     sys.exit(run(demo))

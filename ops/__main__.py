@@ -1,15 +1,14 @@
 """Run the operations command."""
 
 import signal
-import sys
 
 from ops.app import PROGRAM, app
+from tools.surroundings import settle
 
 
 def main() -> None:
-    """Run the command line; what a terminal can't write is escaped rather than an error."""
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    """Run the command line; characters that a terminal can't write are escaped, so that nothing is lost."""
+    settle(unwritable="backslashreplace")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # messages that are hidden are shown again
     app(prog_name=PROGRAM, complete_var=f"_{PROGRAM.upper()}_COMPLETE")
 

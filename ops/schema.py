@@ -7,6 +7,7 @@ from typing import Any
 from pydantic.json_schema import models_json_schema
 
 from ops.answers import ANSWERS
+from tools.surroundings import settle
 
 
 def build_schema() -> dict[str, Any]:
@@ -21,4 +22,5 @@ def build_schema() -> dict[str, Any]:
 
 
 if __name__ == "__main__":
+    settle()
     sys.stdout.write(json.dumps(build_schema(), indent=2) + "\n")

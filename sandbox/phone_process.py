@@ -73,6 +73,7 @@ class PhoneProcess:
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
+            encoding="utf-8",
         )
         self._reader = threading.Thread(target=self._read, args=(process,), daemon=True, name="what the phone says")
         self._reader.start()

@@ -13,6 +13,7 @@ SCHEMA = ROOT / "docs" / "context-object.schema.json"
 
 sys.path.insert(0, str(ROOT / "lambda"))
 
+from tools.surroundings import settle  # noqa: E402 - the root may not be on the path
 from utils.context_model import ContextObject  # noqa: E402 - lambda is a source root
 
 DESCRIPTION = (
@@ -50,15 +51,16 @@ def main(
 ) -> None:
     """Write docs/context-object.schema.json from the model that validates Context Objects."""
     shown = SCHEMA.relative_to(ROOT)
-    if SCHEMA.exists() and SCHEMA.read_text() == text():
+    if SCHEMA.exists() and SCHEMA.read_text(encoding="utf-8") == text():
         typer.echo(f"{shown} is up to date.")
         return
     if check:
         typer.echo(f"{shown} is out of date: run `make schema`.", err=True)
         raise typer.Exit(1)
-    SCHEMA.write_text(text())
+    SCHEMA.write_text(text(), encoding="utf-8")
     typer.echo(f"{shown} written.")
 
 
 if __name__ == "__main__":
+    settle()
     typer.run(main)

@@ -13,6 +13,7 @@ from tools.packaging.dependencies import install_dependencies
 from tools.packaging.errors import PackageError
 from tools.packaging.report import size_of, steps, table_of
 from tools.packaging.target import Arch, Target
+from tools.surroundings import settle
 
 ROOT = Path(__file__).resolve().parents[1]
 OUTPUT = ROOT / "dist" / "whatsapp_processor_deployment_package.zip"
@@ -51,4 +52,5 @@ def main(
 
 
 if __name__ == "__main__":
+    settle()
     typer.run(main)

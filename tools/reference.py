@@ -6,6 +6,7 @@ import typer
 
 from tools.documents.blocks import BlockError
 from tools.documents.registry import GENERATED
+from tools.surroundings import settle
 
 
 def main(
@@ -28,4 +29,5 @@ def main(
 
 
 if __name__ == "__main__":
+    settle()
     typer.run(main)

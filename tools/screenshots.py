@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from sandbox.browser import NOT_FOUND, find_chromium, running_chromium
 from sandbox.phone_process import PhoneDidNotStartError, PhoneProcess
+from tools.surroundings import settle
 
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
 LIMIT_BYTES = 300_000
@@ -104,4 +105,5 @@ def save(page: Page, name: str) -> int:
 
 
 if __name__ == "__main__":
+    settle()
     sys.exit(main())

@@ -13,6 +13,7 @@ from tools.infrastructure.errors import TerraformError
 from tools.infrastructure.release import describe_release
 from tools.infrastructure.runner import CHANGES, ROOT_MODULE, Terraform, check_version
 from tools.infrastructure.verify import check_files, run_tests
+from tools.surroundings import settle
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Plan, deploy, destroy and test terraform/.")
 console = Console(highlight=False, soft_wrap=True)
@@ -97,6 +98,12 @@ def output(
         console.print()
 
 
+@app.command(hidden=True)
+def environment(env: Environment = "dev") -> None:
+    """Refuse an environment that does not exist, before anything is built for it."""
+    _tfvars(env)
+
+
 @app.command()
 def check() -> None:
     """Format and validity of every file; needs no credentials and changes nothing."""
@@ -137,10 +144,14 @@ def _account(env: str) -> Account:
 
 
 def _tfvars(env: str) -> Path:
-    path = ROOT_MODULE / "environments" / f"{env}.tfvars"
+    folder = ROOT_MODULE / "environments"
+    path = folder / f"{env}.tfvars"
     if not re.fullmatch(r"[a-z][a-z0-9]{1,15}", env) or not path.is_file():
-        known = ", ".join(sorted(found.stem for found in path.parent.glob("*.tfvars")))
-        raise TerraformError(f"There is no environment {env!r}: terraform/environments/ has {known}.")
+        known = ", ".join(sorted(found.stem for found in folder.glob("*.tfvars")))
+        raise TerraformError(
+            f"There is no environment {env!r}: terraform/environments/ has {known}. A new one is a file"
+            " NAME.tfvars there; its name has 2 to 16 lower-case letters and digits, a letter first."
+        )
     return path
 
 
@@ -165,4 +176,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    settle()
     main()

@@ -15,6 +15,7 @@ try:
     from demo.progress import Steps
     from demo.stack import running_stack
     from sandbox.harness.progress import Timeline
+    from tools.surroundings import settle
 except ModuleNotFoundError as exc:
     sys.exit(f"{exc.name} is not installed for {sys.executable}: run `make dev`, which installs everything into .venv.")
 except KeyboardInterrupt:
@@ -40,6 +41,8 @@ def keep_running(console: Console, interruption: Interruption, port: int) -> int
                 world = parts.enter_context(open_world(stack))
         server.serve(world)
         console.print(f"\nThe local phone is at [bold]{server.url}[/bold]  (Ctrl-C ends it)", soft_wrap=True)
+        console.print("Point `aws` and `ops` at its stack from another terminal:", style="dim")
+        console.print(f"  {stack.exports()}", markup=False, soft_wrap=True)
         with suppress(KeyboardInterrupt):  # that is how it is meant to end
             threading.Event().wait()
     console.print("Ended; nothing is left running.")
@@ -47,4 +50,5 @@ def keep_running(console: Console, interruption: Interruption, port: int) -> int
 
 
 if __name__ == "__main__":
+    settle()
     typer.run(phone)

@@ -59,6 +59,9 @@ OPTIONS = {
     "LAMBDA_EVENT_SOURCE_MAPPING_MAX_BACKOFF_ON_EMPTY_POLL_SEC": "0.4",
     "LAMBDA_RUNTIME_ENVIRONMENT_TIMEOUT": "60",
     "DISABLE_EVENTS": "1",
+    # All that it speaks to is on this machine; Docker hands containers the proxy of its own configuration.
+    "NO_PROXY": "*",
+    "no_proxy": "*",
 }
 
 PASSED_THROUGH = ("LAMBDA_RUNTIME_IMAGE_MAPPING", "LOCALSTACK_AUTH_TOKEN")

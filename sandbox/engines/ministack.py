@@ -233,7 +233,7 @@ class MiniStack:
     def log_tail(self, lines: int = SHOWN_LOG_LINES) -> str:
         if self.folder is None:
             return ""
-        return "\n".join((self.folder / "log").read_text(errors="replace").splitlines()[-lines:])
+        return "\n".join((self.folder / "log").read_text(errors="replace", encoding="utf-8").splitlines()[-lines:])
 
     def how_to_end(self) -> str:
         return "" if self._process is None else f"kill -- -{self._process.pid}; rm -r {self.folder}"
@@ -251,7 +251,9 @@ def _ask(python: Path, code: str) -> str:
     """Return what an interpreter prints."""
     if not python.exists():
         raise EngineError(f"there is no {python}: run `make setup`, which installs the embedded emulator")
-    return subprocess.run([python, "-c", code], capture_output=True, text=True, check=False).stdout.strip()
+    return subprocess.run(
+        [python, "-c", code], capture_output=True, text=True, check=False, encoding="utf-8"
+    ).stdout.strip()
 
 
 def _version(python: Path) -> str:

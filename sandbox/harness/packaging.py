@@ -36,6 +36,7 @@ class PackageBuild:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 text=True,
+                encoding="utf-8",
             ) as self._process:
                 stdout, stderr = self._process.communicate()
             if self._process.returncode != 0:

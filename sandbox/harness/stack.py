@@ -117,13 +117,16 @@ class Stack:
         """Return Terraform as it was applied, for a plan or another look at it."""
         return Terraform(Path(self.address.terraform[environment]), terraform_environ(self.address.endpoint))
 
+    def exports(self) -> str:
+        """Return the line for a shell that points `aws` and `ops` at this stack."""
+        return "export " + " ".join(f"{name}={value}" for name, value in aws_environ(self.address.endpoint).items())
+
     def how_to_look_around(self) -> str:
         """Return what to type to see what is in a stack that is left running."""
-        exports = "\n".join(f"  export {name}={value}" for name, value in aws_environ(self.address.endpoint).items())
         return "\n".join(
             [
                 f"{self.traits.title} {self.address.engine_version} at {self.address.endpoint}",
-                exports,
+                f"  {self.exports()}",
                 *(look for deployment in self._deployments.values() for look in _looks(deployment)),
                 "  curl -s " + self.stub_urls.control + "/_stub/messages   # what recipients got",
                 "  curl -s " + self.stub_urls.control + "/_stub/journal    # what the vendors were asked",

@@ -51,7 +51,7 @@ class Workspace:
         if engine.traits.keeps_state:
             folder = CACHE / engine.traits.name / name
             folder.mkdir(parents=True, exist_ok=True)
-            lock = (folder / "lock").open("w")
+            lock = (folder / "lock").open("w", encoding="utf-8")
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
@@ -82,7 +82,7 @@ class Workspace:
 
     def leave(self, manifest: Manifest) -> None:
         """Say that what is here can be taken over."""
-        (self.folder / MANIFEST).write_text(json.dumps(asdict(manifest), indent=1))
+        (self.folder / MANIFEST).write_text(json.dumps(asdict(manifest), indent=1), encoding="utf-8")
 
     def begin(self) -> None:
         """Say that what is here can't be taken over, until `leave` says otherwise: it is about to change."""

@@ -8,6 +8,7 @@ import threading
 
 from sandbox.stubs.app import JOURNAL_LIMIT
 from sandbox.stubs.server import StubServer
+from tools.surroundings import settle
 
 
 def main() -> int:
@@ -36,4 +37,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    settle()
     sys.exit(main())

@@ -39,6 +39,7 @@ class StubProcess:
             stdout=subprocess.PIPE,
             text=True,
             start_new_session=True,
+            encoding="utf-8",
         )
         self._process = process
         line = _first_line(process)

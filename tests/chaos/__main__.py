@@ -24,6 +24,7 @@ from tests.chaos.sabotage import sabotaged
 from tests.chaos.switchboard import Switchboard
 from tests.chaos.verdict import Verdict, judge
 from tools.infrastructure.errors import TerraformError
+from tools.surroundings import settle
 
 VARIABLES = merged(
     QUICK,
@@ -159,4 +160,5 @@ def _progress(total: int) -> Iterator[Heard]:
 
 
 if __name__ == "__main__":
+    settle()
     app()

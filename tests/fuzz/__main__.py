@@ -10,6 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from tests.fuzz.properties import judge
 from tests.fuzz.search import Found, case_of, search
+from tools.surroundings import settle
 
 MAX_SHOWN = 5
 
@@ -64,4 +65,5 @@ def _show(seed: int, number: int) -> int:
 
 
 if __name__ == "__main__":
+    settle()
     app()

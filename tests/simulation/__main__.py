@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from tests.simulation.scenario import EXHAUSTIVE
 from tests.simulation.schedule import Result, run_schedule, simplest
 from tests.simulation.search import Found, search_exhaustively, search_random, singles
+from tools.surroundings import settle
 
 REGRESSIONS = Path(__file__).with_name("regressions.txt")
 
@@ -49,7 +50,7 @@ def simulate(
 
 def regressions() -> list[int]:
     """Return the seeds that once broke the promise."""
-    lines = (line.split() for line in REGRESSIONS.read_text().splitlines() if not line.startswith("#"))
+    lines = (line.split() for line in REGRESSIONS.read_text(encoding="utf-8").splitlines() if not line.startswith("#"))
     return [int(words[0]) for words in lines if words]
 
 
@@ -77,7 +78,7 @@ def _report(violation: Result) -> None:
     simple = simplest(violation) if violation.seed else violation
     _show(simple)
     if violation.seed and violation.seed not in regressions():
-        with REGRESSIONS.open("a") as file:
+        with REGRESSIONS.open("a", encoding="utf-8") as file:
             file.write(f"{violation.seed}   {violation.violation}\n")
         console.print(f"Seed {violation.seed} is kept in {REGRESSIONS.relative_to(Path.cwd())}.")
 
@@ -96,4 +97,5 @@ def _progress() -> Progress:
 
 
 if __name__ == "__main__":
+    settle()
     app()

@@ -95,7 +95,7 @@ class Module:
 
 def load(folder: Path) -> list[Module]:
     return [
-        Module(".".join(path.relative_to(folder).with_suffix("").parts), ast.parse(path.read_text()))
+        Module(".".join(path.relative_to(folder).with_suffix("").parts), ast.parse(path.read_text(encoding="utf-8")))
         for path in sorted(folder.rglob("*.py"))
         if path.name != "__init__.py"
     ]
@@ -285,6 +285,7 @@ def test_any_module_can_be_imported_first_with_an_empty_environment_and_no_netwo
         capture_output=True,
         text=True,
         check=False,
+        encoding="utf-8",
     )
 
     assert result.returncode == 0, result.stderr

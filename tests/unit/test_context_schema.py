@@ -24,7 +24,7 @@ def model_accepts(context: object) -> bool:
 
 
 def test_the_published_schema_is_the_models() -> None:
-    assert tool.SCHEMA.read_text() == tool.text(), "run `make schema`"
+    assert tool.SCHEMA.read_text(encoding="utf-8") == tool.text(), "run `make schema`"
 
 
 def test_it_is_a_valid_schema_that_says_which() -> None:

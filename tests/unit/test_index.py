@@ -168,6 +168,7 @@ def start(**environ: str) -> "subprocess.CompletedProcess[str]":
         capture_output=True,
         text=True,
         check=False,
+        encoding="utf-8",
     )
 
 

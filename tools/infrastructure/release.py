@@ -15,6 +15,7 @@ def describe_release(repository: Path) -> str:
             capture_output=True,
             text=True,
             check=True,
+            encoding="utf-8",
         ).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return UNKNOWN

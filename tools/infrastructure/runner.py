@@ -129,7 +129,13 @@ class Terraform:
     ) -> subprocess.Popen[str]:
         try:
             return subprocess.Popen(
-                ["terraform", *arguments], cwd=self.folder, env=environ, text=True, stdout=stdout, stderr=stderr
+                ["terraform", *arguments],
+                cwd=self.folder,
+                env=environ,
+                text=True,
+                stdout=stdout,
+                stderr=stderr,
+                encoding="utf-8",
             )
         except FileNotFoundError:
             raise TerraformError(

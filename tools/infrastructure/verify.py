@@ -96,6 +96,7 @@ def _run(console: Console, root: Terraform, suite: Suite) -> tuple[str, bool]:
         capture_output=True,
         text=True,
         check=False,
+        encoding="utf-8",
     )
     counted = re.search(r"^(?:Success|Failure)! (\d+) passed, (\d+) failed", done.stdout, re.MULTILINE)
     passed = done.returncode == 0 and counted is not None and int(counted.group(1)) > 0

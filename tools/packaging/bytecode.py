@@ -57,7 +57,7 @@ def compile_sources(compiler: Compiler, tree: Path) -> None:
 def _compile(compiler: Compiler, tree: Path, *options: str) -> None:
     command: list[str | Path] = [compiler.path, "-I", "-S", "-m", "compileall", "-q", *options]
     command += ["--invalidation-mode", "unchecked-hash", "-s", tree, "-p", TASK_ROOT, tree]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    result = subprocess.run(command, capture_output=True, text=True, check=False, encoding="utf-8")
     if result.returncode != 0:
         raise PackageError(f"Python {compiler.version} cannot compile the package:\n{result.stdout}{result.stderr}")
 
@@ -79,7 +79,7 @@ def _candidates(version: str, environ: Mapping[str, str]) -> Iterator[Path]:
         "--offline",
         version,
     ]
-    found = subprocess.run(find, capture_output=True, text=True, check=False, env=dict(environ))
+    found = subprocess.run(find, capture_output=True, text=True, check=False, env=dict(environ), encoding="utf-8")
     if found.returncode == 0:
         yield Path(found.stdout.strip())
 
@@ -90,7 +90,12 @@ def _describe(candidate: Path, version: str) -> Compiler | None:
         return None
     try:
         result = subprocess.run(
-            [candidate, "-I", "-S", "-c", DESCRIBE], capture_output=True, text=True, check=False, timeout=30
+            [candidate, "-I", "-S", "-c", DESCRIBE],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=30,
+            encoding="utf-8",
         )
     except (OSError, subprocess.TimeoutExpired):
         return None

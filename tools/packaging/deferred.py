@@ -53,13 +53,13 @@ def defer_imports(tree: Path) -> list[str]:
     for package, names in DEFERRED.items():
         modules = tuple(name for name in names if _ships(tree, name))
         for file in sorted((tree / package).rglob("*.py")):
-            source = file.read_text()
+            source = file.read_text(encoding="utf-8")
             rewritten = with_deferred_imports(source, modules, f"{package.replace('/', '.')}.{HELPER}")
             if rewritten != source:
-                file.write_text(rewritten)
+                file.write_text(rewritten, encoding="utf-8")
                 made.append(file.relative_to(tree).as_posix())
         if (tree / package).is_dir():
-            (tree / package / f"{HELPER}.py").write_text(HELPER_SOURCE)
+            (tree / package / f"{HELPER}.py").write_text(HELPER_SOURCE, encoding="utf-8")
     return made
 
 

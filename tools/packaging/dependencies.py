@@ -63,14 +63,14 @@ def install_dependencies(requirements: Path, target: Target, destination: Path) 
     """
     with tempfile.TemporaryDirectory() as folder:
         excludes = Path(folder) / "not-installed.txt"
-        excludes.write_text("\n".join(NOT_INSTALLED))
+        excludes.write_text("\n".join(NOT_INSTALLED), encoding="utf-8")
         command = [str(find_uv()), "pip", "install", f"--requirements={requirements}", f"--excludes={excludes}"]
         command += ["--require-hashes", "--only-binary=:all:", f"--target={destination}", "--link-mode=copy"]
         command += [f"--python={sys.executable}", f"--python-version={target.python}"]
         if target.uv_platform is not None:
             command.append(f"--python-platform={target.uv_platform}")
         for network in (["--offline"], []):
-            result = subprocess.run([*command, *network], capture_output=True, text=True, check=False)
+            result = subprocess.run([*command, *network], capture_output=True, text=True, check=False, encoding="utf-8")
             if result.returncode == 0:
                 _remove_bytecode(destination)
                 return

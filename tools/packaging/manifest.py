@@ -47,7 +47,7 @@ class Manifest:
             return None
 
     def write(self, path: Path) -> None:
-        path.write_text(json.dumps(asdict(self), indent=1) + "\n")
+        path.write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
 
 
 def manifest_path(package: Path) -> Path:

@@ -39,10 +39,10 @@ def make_reexports_lazy(tree: Path) -> list[str]:
     made = []
     for package in PACKAGES:
         for file in sorted((tree / package).rglob("__init__.py")):
-            names = reexports(file.read_text())
+            names = reexports(file.read_text(encoding="utf-8"))
             modules = {module.lstrip(".").partition(".")[0] for module, _ in names.values()}
             if names and not modules & set(names):  # a module and a name that are called alike depend on the order
-                file.write_text(LAZY.format(names=names, modules=sorted(modules)))
+                file.write_text(LAZY.format(names=names, modules=sorted(modules)), encoding="utf-8")
                 made.append(file.relative_to(tree).as_posix())
     return made
 

@@ -50,6 +50,7 @@ class Demo:
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
+            encoding="utf-8",
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -117,7 +118,7 @@ def somebody_elses_workspace() -> Iterator[None]:
     """Have the demo find that another one runs, so that it begins from nothing."""
     lock = CACHE / ministack.TRAITS.name / NAME / "lock"
     lock.parent.mkdir(parents=True, exist_ok=True)
-    with lock.open("w") as file:
+    with lock.open("w", encoding="utf-8") as file:
         with suppress(OSError):  # another demo does run
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
@@ -193,6 +194,7 @@ def test_whoever_stops_reading_finds_nothing_left(tmp_path: Path) -> None:
         text=True,
         timeout=WHOLE_SECONDS,
         check=False,
+        encoding="utf-8",
     )
 
     assert done.stdout.count("\n") == 3

@@ -82,7 +82,7 @@ def start_busy_function(engine: MiniStack, note: Path) -> int:
     """Start a function that takes long, and return the id of its process."""
     functions = create_function(engine, BUSY_FUNCTION, NOTE=str(note))
     functions.invoke(FunctionName="one", InvocationType="Event")
-    return int(eventually(lambda: note.read_text().split())[0])
+    return int(eventually(lambda: note.read_text(encoding="utf-8").split())[0])
 
 
 def is_alive(process_id: int) -> bool:
@@ -129,7 +129,7 @@ def test_nothing_is_left_of_it_not_even_a_function_at_work(tmp_path: Path, monke
     engine.stop()
 
     eventually(lambda: not is_alive(process_id))
-    assert (tmp_path / "note").read_text().split()[1] == "None"
+    assert (tmp_path / "note").read_text(encoding="utf-8").split()[1] == "None"
     assert folder is not None
     assert not folder.exists()
 

@@ -55,6 +55,7 @@ def test_run_without_what_it_needs_ends_at_once_with_one_message(
         capture_output=True,
         text=True,
         check=False,
+        encoding="utf-8",
     )
 
     assert done.returncode == pytest.ExitCode.INTERRUPTED

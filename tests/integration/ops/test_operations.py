@@ -54,6 +54,7 @@ class Ops:
             text=True,
             timeout=LIMIT_SECONDS,
             check=False,
+            encoding="utf-8",
         )
         assert "Traceback" not in done.stderr, done.stderr
         return Ended(done.returncode, done.stdout, done.stderr)

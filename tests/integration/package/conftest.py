@@ -36,6 +36,7 @@ def run_builder(checkout: Path) -> RunBuilder:
             text=True,
             check=False,
             timeout=600,
+            encoding="utf-8",
         )
 
     return run

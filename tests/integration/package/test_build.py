@@ -152,8 +152,10 @@ def test_without_network_uvs_cache_is_enough(package_for_aws: Path, run_builder:
 
 def test_file_that_is_not_the_locked_one_is_not_installed(tmp_path: Path) -> None:
     requirements = tmp_path / "requirements.txt"
-    locked = (ROOT / "requirements.txt").read_text()
-    requirements.write_text(re.sub(r"(six==\S+).*?(?=\n\w)", rf"\1 --hash=sha256:{'0' * 64}", locked, flags=re.DOTALL))
+    locked = (ROOT / "requirements.txt").read_text(encoding="utf-8")
+    requirements.write_text(
+        re.sub(r"(six==\S+).*?(?=\n\w)", rf"\1 --hash=sha256:{'0' * 64}", locked, flags=re.DOTALL), encoding="utf-8"
+    )
 
     with pytest.raises(PackageError, match=r"not the one that requirements\.txt locks"):
         install_dependencies(requirements, AWS, tmp_path / "tree")

@@ -66,6 +66,7 @@ def seen(
             text=True,
             check=False,
             timeout=120,
+            encoding="utf-8",
         )
     assert result.returncode == 0, result.stderr
     return dict(json.loads(result.stdout.splitlines()[-1]))

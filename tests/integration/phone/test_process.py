@@ -62,6 +62,7 @@ def test_taken_port_is_said_at_once(phone: PhoneProcess) -> None:
         text=True,
         timeout=60,
         check=False,
+        encoding="utf-8",
     )
 
     assert second.returncode == 1

@@ -174,6 +174,7 @@ def test_process_names_a_port_that_is_taken(server: StubServer) -> None:
         text=True,
         timeout=30,
         check=False,
+        encoding="utf-8",
     )
 
     assert done.returncode == 1

@@ -86,7 +86,7 @@ def test_document_without_a_part_is_refused() -> None:
 
 @pytest.mark.parametrize("name", blocks(RECORDED))
 def test_document_says_what_the_model_makes_of_the_recorded_figures(name: str) -> None:
-    document = (ROOT / name).read_text()
+    document = (ROOT / name).read_text(encoding="utf-8")
 
     assert update(document, blocks(RECORDED)[name]) == document, "run `make bench`, which writes it"
 

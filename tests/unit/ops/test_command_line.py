@@ -299,6 +299,7 @@ def test_shell_completes_commands_and_options(tmp_path: Path, words: str, offere
         text=True,
         timeout=60,
         check=False,
+        encoding="utf-8",
     )
 
     assert done.stdout.split() == offered, done.stderr

@@ -12,7 +12,7 @@ TERRAFORM = Path(__file__).parents[3] / "terraform"
 
 
 def value_of(name: str) -> str:
-    found = re.search(rf'^\s*{name}\s*=\s*"(.+)"$', (TERRAFORM / "main.tf").read_text(), re.MULTILINE)
+    found = re.search(rf'^\s*{name}\s*=\s*"(.+)"$', (TERRAFORM / "main.tf").read_text(encoding="utf-8"), re.MULTILINE)
     assert found, name
     return found.group(1).replace("${var.environment}", "staging")
 
@@ -28,11 +28,11 @@ def test_names_are_those_that_terraform_gives() -> None:
 
 
 def test_index_is_the_one_that_terraform_makes() -> None:
-    assert f'"{ATTENTION_INDEX}"' in (TERRAFORM / "modules" / "conversations" / "main.tf").read_text()
+    assert f'"{ATTENTION_INDEX}"' in (TERRAFORM / "modules" / "conversations" / "main.tf").read_text(encoding="utf-8")
 
 
 def test_alarms_are_those_that_every_environment_gets() -> None:
-    text = (TERRAFORM / "modules" / "alerting" / "main.tf").read_text()
+    text = (TERRAFORM / "modules" / "alerting" / "main.tf").read_text(encoding="utf-8")
     always = text[text.index("alarms = merge(") : text.index("var.no_messages_sent_minutes == null")]
     keys = re.findall(r"^      (\w+) = \{$", always, re.MULTILINE)
     others = re.findall(r'"\$\{local\.alarm_prefix\}(\w+)Alarm-', text)

@@ -24,7 +24,9 @@ from services.sqs_service import SqsMessageQueue
 from tests.fakes.clock import START
 from utils.redaction import Secret
 
-IAM = (Path(__file__).resolve().parents[3] / "terraform" / "modules" / "processor" / "iam.tf").read_text("utf-8")
+IAM = (Path(__file__).resolve().parents[3] / "terraform" / "modules" / "processor" / "iam.tf").read_text(
+    "utf-8", encoding="utf-8"
+)
 TABLE, QUEUE_URL = "conversations-dev", "https://sqs.eu-west-1.amazonaws.com/123456789012/queue"
 KEY = ConversationKey("+447700900123", "conv-1")
 MARK = Failure(Step.CLAIM, "unfinished", "at work", START, permanent=False, message_id="m-1", receive_count=1)
@@ -193,7 +195,7 @@ def test_the_function_has_clients_of_these_services_alone(calls: list[Call]) -> 
 def aws_calls(path: Path) -> set[str]:
     """Return the operations that a module asks of an AWS client, which it keeps as `_client`."""
     names = set()
-    for call in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute):
             continue
         target = call.func.value

@@ -9,7 +9,7 @@ from pathlib import Path
 def write_files(tree: Path, files: Mapping[str, str]) -> None:
     for name, text in files.items():
         (tree / name).parent.mkdir(parents=True, exist_ok=True)
-        (tree / name).write_text(text)
+        (tree / name).write_text(text, encoding="utf-8")
 
 
 def run(tree: Path, code: str) -> str:
@@ -20,6 +20,7 @@ def run(tree: Path, code: str) -> str:
         text=True,
         check=False,
         timeout=30,
+        encoding="utf-8",
     )
     assert result.returncode == 0, result.stderr
     return result.stdout.strip()

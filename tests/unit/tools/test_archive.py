@@ -9,7 +9,7 @@ from tools.packaging.archive import write_zip
 def make_tree(root: Path, names: Iterable[str]) -> Path:
     for name in names:
         (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(f"content of {name}")
+        (root / name).write_text(f"content of {name}", encoding="utf-8")
     return root
 
 

@@ -29,7 +29,7 @@ def install_little(_requirements: Path, _target: Target, destination: Path) -> N
     }
     for name, text in files.items():
         (destination / name).parent.mkdir(parents=True, exist_ok=True)
-        (destination / name).write_text(text)
+        (destination / name).write_text(text, encoding="utf-8")
 
 
 def no_steps(_what: str) -> AbstractContextManager[None]:
@@ -40,9 +40,9 @@ def no_steps(_what: str) -> AbstractContextManager[None]:
 def order(tmp_path: Path) -> Order:
     sources = tmp_path / "lambda"
     (sources / "assistants").mkdir(parents=True)
-    (sources / "index.py").write_text("import vendor\n")
-    (sources / "assistants" / "one.json").write_text("{}")
-    (tmp_path / "requirements.txt").write_text("vendor==1.0")
+    (sources / "index.py").write_text("import vendor\n", encoding="utf-8")
+    (sources / "assistants" / "one.json").write_text("{}", encoding="utf-8")
+    (tmp_path / "requirements.txt").write_text("vendor==1.0", encoding="utf-8")
     return Order(Target("3.13", Arch.ARM64), sources, tmp_path / "requirements.txt", tmp_path / "dist" / "p.zip", HERE)
 
 
@@ -88,13 +88,15 @@ def test_package_is_up_to_date_after_it_was_built(order: Order) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        pytest.param(lambda o: (o.sources / "index.py").write_text("import vendor as v\n"), id="source-edited"),
+        pytest.param(
+            lambda o: (o.sources / "index.py").write_text("import vendor as v\n", encoding="utf-8"), id="source-edited"
+        ),
         pytest.param(lambda o: (o.sources / "new.py").touch(), id="source-added"),
         pytest.param(lambda o: (o.sources / "assistants" / "one.json").unlink(), id="source-removed"),
-        pytest.param(lambda o: o.requirements.write_text("vendor==1.1"), id="other-lock"),
+        pytest.param(lambda o: o.requirements.write_text("vendor==1.1", encoding="utf-8"), id="other-lock"),
         pytest.param(lambda o: o.output.write_bytes(b"other"), id="package-replaced"),
         pytest.param(lambda o: o.output.unlink(), id="package-removed"),
-        pytest.param(lambda o: manifest_path(o.output).write_text("{}"), id="manifest-damaged"),
+        pytest.param(lambda o: manifest_path(o.output).write_text("{}", encoding="utf-8"), id="manifest-damaged"),
     ],
 )
 def test_package_is_not_up_to_date_after_a_change(order: Order, change: Callable[[Order], object]) -> None:
@@ -122,7 +124,7 @@ def test_package_is_not_up_to_date_for_another_target(order: Order, option: dict
 def test_failed_build_leaves_the_package_in_place_as_it_was(order: Order) -> None:
     build(order, install_little, no_steps)
     before = order.output.read_bytes()
-    (order.sources / "index.py").write_text("import absent\n")
+    (order.sources / "index.py").write_text("import absent\n", encoding="utf-8")
 
     with pytest.raises(PackageError, match="absent"):
         build(order, install_little, no_steps)

@@ -21,7 +21,7 @@ HERE = Compiler(Path(sys.executable), platform.python_version())
 def program(path: Path, says: str | None = None) -> Path:
     """A stand-in for an interpreter that answers which Python it is, or fails as a broken shim does."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f"#!/bin/sh\necho {says}\n" if says else "#!/bin/sh\nexit 127\n")
+    path.write_text(f"#!/bin/sh\necho {says}\n" if says else "#!/bin/sh\nexit 127\n", encoding="utf-8")
     path.chmod(0o755)
     return path
 
@@ -78,7 +78,7 @@ def test_newest_of_pyenvs_versions_is_found_without_being_active(tmp_path: Path,
 
 def test_compiled_dependency_runs_without_its_source_and_shows_lambdas_paths(tmp_path: Path) -> None:
     (tmp_path / "vendor").mkdir()
-    (tmp_path / "vendor" / "__init__.py").write_text("VALUE = 42")
+    (tmp_path / "vendor" / "__init__.py").write_text("VALUE = 42", encoding="utf-8")
 
     compile_dependencies(HERE, tmp_path)
 
@@ -95,12 +95,13 @@ def test_compiled_dependency_runs_without_its_source_and_shows_lambdas_paths(tmp
         capture_output=True,
         text=True,
         check=True,
+        encoding="utf-8",
     )
     assert shown.stdout == "42\n"
 
 
 def test_compiled_source_of_ours_stays_and_is_never_checked_against_its_bytecode(tmp_path: Path) -> None:
-    (tmp_path / "index.py").write_text("VALUE = 42")
+    (tmp_path / "index.py").write_text("VALUE = 42", encoding="utf-8")
 
     compile_sources(HERE, tmp_path)
 
@@ -112,7 +113,7 @@ def test_compiled_source_of_ours_stays_and_is_never_checked_against_its_bytecode
 
 
 def test_file_that_does_not_compile_is_named(tmp_path: Path) -> None:
-    (tmp_path / "broken.py").write_text("def\n")
+    (tmp_path / "broken.py").write_text("def\n", encoding="utf-8")
 
     with pytest.raises(PackageError, match=r"broken\.py"):
         compile_sources(HERE, tmp_path)

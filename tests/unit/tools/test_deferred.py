@@ -87,8 +87,10 @@ def test_library_is_imported_when_it_is_used_and_not_before(tree: Path) -> None:
 
 def test_import_that_fails_does_so_at_once(tree: Path) -> None:
     shutil.rmtree(tree / "anyio")
-    (tree / "openai/_client.py").write_text("try:\n    import anyio\nexcept ImportError:\n    anyio = None\n" * 2)
-    (tree / "openai/__init__.py").write_text("from . import _client\n")
+    (tree / "openai/_client.py").write_text(
+        "try:\n    import anyio\nexcept ImportError:\n    anyio = None\n" * 2, encoding="utf-8"
+    )
+    (tree / "openai/__init__.py").write_text("from . import _client\n", encoding="utf-8")
 
     assert defer_imports(tree) == []
     assert run(tree, "import openai; print(openai._client.anyio)") == "None"
@@ -97,7 +99,7 @@ def test_import_that_fails_does_so_at_once(tree: Path) -> None:
 def test_lines_keep_their_numbers(tree: Path) -> None:
     defer_imports(tree)
 
-    before, after = CLIENT.split("\n"), (tree / "openai/_client.py").read_text().split("\n")
+    before, after = CLIENT.split("\n"), (tree / "openai/_client.py").read_text(encoding="utf-8").split("\n")
     assert len(after) == len(before)
     for line in ("import time", "except ImportError:", "async def wait() -> Path:", "        await checkpoint()"):
         assert after[before.index(line)] == line

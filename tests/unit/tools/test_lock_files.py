@@ -15,7 +15,7 @@ HASH = re.compile(r"--hash=sha256:[0-9a-f]{64}")
 
 def wanted(name: str) -> Iterator[Requirement]:
     """The requirements of an .in file and of those it includes."""
-    for line in (ROOT / f"{name}.in").read_text().splitlines():
+    for line in (ROOT / f"{name}.in").read_text(encoding="utf-8").splitlines():
         entry = line.partition("#")[0].strip()
         if entry.startswith("-r "):
             yield from wanted(Path(entry.removeprefix("-r ")).stem)
@@ -25,7 +25,7 @@ def wanted(name: str) -> Iterator[Requirement]:
 
 def locked(name: str) -> Iterator[tuple[Requirement, int]]:
     """The pins of a lock file, each with its number of hashes."""
-    text = (ROOT / f"{name}.txt").read_text().replace("\\\n", " ")
+    text = (ROOT / f"{name}.txt").read_text(encoding="utf-8").replace("\\\n", " ")
     for line in text.splitlines():
         if line and not line.lstrip().startswith("#"):
             yield Requirement(HASH.sub("", line).strip()), len(HASH.findall(line))

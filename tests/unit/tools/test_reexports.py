@@ -38,7 +38,7 @@ def test_packages_that_only_pass_on_names_are_rewritten_and_others_are_not(tree:
     made = make_reexports_lazy(tree)
 
     assert made == ["openai/types/__init__.py", "openai/types/deep/__init__.py"]
-    assert (tree / "openai/lib/__init__.py").read_text().endswith("VERSION = 2\n")
+    assert (tree / "openai/lib/__init__.py").read_text(encoding="utf-8").endswith("VERSION = 2\n")
 
 
 def test_import_of_the_package_imports_none_of_its_modules(tree: Path) -> None:
@@ -71,7 +71,7 @@ def test_lazy_package_gives_what_the_eager_one_gave(tree: Path, code: str) -> No
 
 def test_name_that_is_called_like_its_module_keeps_the_package_eager(tree: Path) -> None:
     """`from .run import run` hides the module; which of the two is seen depends on what was imported when."""
-    (tree / "openai/types/__init__.py").write_text("from .run import run as run\n")
+    (tree / "openai/types/__init__.py").write_text("from .run import run as run\n", encoding="utf-8")
 
     assert "openai/types/__init__.py" not in make_reexports_lazy(tree)
 

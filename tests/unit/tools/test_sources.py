@@ -25,7 +25,7 @@ def tree(tmp_path: Path) -> Path:
 def write(root: Path, name: str, text: str = "") -> None:
     path = root / name
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
 
 
 def test_only_code_and_definitions_ship(sources: Path) -> None:

@@ -27,11 +27,12 @@ def machine(tmp_path: Path) -> dict[str, str]:
         "#!/bin/sh\n"
         'printf "%s\\n" "$*" >> "$NOTES"\n'
         'if [ -n "$SAYS" ]; then printf "%s" "$SAYS"; fi\n'
-        'exit "${EXITS:-0}"\n'
+        'exit "${EXITS:-0}"\n',
+        encoding="utf-8",
     )
     program.chmod(0o755)
     (tmp_path / "root").mkdir()
-    (tmp_path / "root" / ".terraform.lock.hcl").write_text(LOCK)
+    (tmp_path / "root" / ".terraform.lock.hcl").write_text(LOCK, encoding="utf-8")
     return {
         "PATH": f"{program.parent}:/usr/bin:/bin",
         "HOME": str(tmp_path / "home"),
@@ -58,7 +59,7 @@ def no_opt(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def asked(machine: dict[str, str]) -> list[str]:
-    return Path(machine["NOTES"]).read_text().splitlines()
+    return Path(machine["NOTES"]).read_text(encoding="utf-8").splitlines()
 
 
 def test_init_takes_the_provider_from_the_mirror_and_leaves_the_lock_file_alone(
@@ -149,7 +150,7 @@ def test_apply_keeps_its_variables_for_destroy(machine: dict[str, str], tmp_path
     stack.apply({"environment": "dev"})
     stack.destroy()
 
-    assert (stack.folder / "stack.auto.tfvars.json").read_text() == '{\n  "environment": "dev"\n}'
+    assert (stack.folder / "stack.auto.tfvars.json").read_text(encoding="utf-8") == '{\n  "environment": "dev"\n}'
     assert [line.split()[0] for line in asked(machine)] == ["apply", "destroy"]
 
 
@@ -185,7 +186,8 @@ def test_ctrl_c_lets_terraform_finish(machine: dict[str, str], tmp_path: Path) -
     """A killed apply would lose the state of what it made."""
     program = tmp_path / "bin" / "terraform"
     program.write_text(
-        '#!/bin/sh\ntrap : INT\necho started > "$NOTES"\nsleep 0.6 & wait\nsleep 0.4\necho finished > "$NOTES"\n'
+        '#!/bin/sh\ntrap : INT\necho started > "$NOTES"\nsleep 0.6 & wait\nsleep 0.4\necho finished > "$NOTES"\n',
+        encoding="utf-8",
     )
     code = (
         "import os, sys; from pathlib import Path; from tools.infrastructure.runner import Terraform\n"
@@ -204,4 +206,4 @@ def test_ctrl_c_lets_terraform_finish(machine: dict[str, str], tmp_path: Path) -
     os.killpg(process.pid, signal.SIGINT)
 
     assert process.wait(timeout=20) == 0
-    assert Path(machine["NOTES"]).read_text() == "finished\n"
+    assert Path(machine["NOTES"]).read_text(encoding="utf-8") == "finished\n"

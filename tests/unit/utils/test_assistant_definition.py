@@ -14,7 +14,7 @@ ASSISTANTS = Path(__file__).parents[3] / "lambda" / "assistants"
 
 
 def write(folder: Path, name: str, content: Any) -> AssistantDefinitions:
-    (folder / f"{name}.json").write_text(content if isinstance(content, str) else json.dumps(content))
+    (folder / f"{name}.json").write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
     return AssistantDefinitions(folder)
 
 
@@ -34,7 +34,7 @@ def test_an_unknown_id_has_none(tmp_path: Path) -> None:
 def test_a_file_is_read_once(tmp_path: Path) -> None:
     definitions = write(tmp_path, "greeter", {"instructions": "Say hello."})
     definitions.find("greeter")
-    (tmp_path / "greeter.json").write_text("changed")
+    (tmp_path / "greeter.json").write_text("changed", encoding="utf-8")
 
     definition = definitions.find("greeter")
 

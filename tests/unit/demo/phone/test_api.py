@@ -139,7 +139,7 @@ def test_policy_lets_no_foreign_or_inline_script_in() -> None:
 
 
 def test_page_holds_to_its_own_policy() -> None:
-    markup = (STATIC / "index.html").read_text()
+    markup = (STATIC / "index.html").read_text(encoding="utf-8")
     loaded = re.findall(r'(?:src|href)="(/[^"]*)"', markup)
 
     assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son[a-z]+=", markup)
@@ -149,7 +149,7 @@ def test_page_holds_to_its_own_policy() -> None:
 
 def test_scripts_import_only_what_is_there() -> None:
     for script in STATIC.glob("*.js"):
-        for name in re.findall(r'from "\./([^"]+)"', script.read_text()):
+        for name in re.findall(r'from "\./([^"]+)"', script.read_text(encoding="utf-8")):
             assert (STATIC / name).is_file(), f"{script.name} imports {name}"
 
 
