@@ -1,15 +1,14 @@
 """LocalStack: AWS in a container, by testcontainers; functions run in containers of their own."""
 
-import json
 import socket
 import sys
 import time
-import urllib.request
 import uuid
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+import requests
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 from docker.utils import parse_host
 from requests.exceptions import RequestException
@@ -236,7 +235,7 @@ class _Ready(WaitStrategy):
             if wrapped.status == "running":
                 try:
                     _get(f"{container.get_url()}/_localstack/health")
-                except (OSError, ValueError):
+                except RequestException:
                     pass
                 else:
                     return
@@ -262,8 +261,9 @@ def _log(container: Any) -> str:
 
 
 def _get(url: str) -> Any:
-    with urllib.request.urlopen(url, timeout=CALL_SECONDS) as answer:
-        return json.load(answer)
+    answer = requests.get(url, timeout=CALL_SECONDS)
+    answer.raise_for_status()
+    return answer.json()
 
 
 def _reason(exc: BaseException) -> str:

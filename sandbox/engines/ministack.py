@@ -7,11 +7,11 @@ import signal
 import subprocess
 import tempfile
 import time
-import urllib.error
-import urllib.request
 from functools import cache
 from pathlib import Path
 from typing import Self
+
+import requests
 
 from sandbox.engines.engine import DEFAULT_ACCOUNT, REGION, Ability, EngineError, Target, Traits, aws_environ
 from sandbox.engines.ports import HOST, free_port, is_free
@@ -167,10 +167,9 @@ class MiniStack:
         Raises:
             EngineError: It does not answer.
         """
-        request = urllib.request.Request(f"{self.endpoint}/_ministack/reset", data=b"", method="POST")
         try:
-            urllib.request.urlopen(request, timeout=CALL_SECONDS).close()
-        except OSError as exc:
+            requests.post(f"{self.endpoint}/_ministack/reset", timeout=CALL_SECONDS).raise_for_status()
+        except requests.RequestException as exc:
             raise EngineError(
                 f"MiniStack does not answer at {self.endpoint} ({exc}); its last words:\n{self.log_tail()}"
             ) from exc
@@ -220,8 +219,8 @@ class MiniStack:
         end = time.monotonic() + seconds
         while time.monotonic() < end and self._process is not None and self._exit_code() is None:
             try:
-                urllib.request.urlopen(f"{self.endpoint}/_ministack/health", timeout=CALL_SECONDS).close()
-            except (urllib.error.URLError, OSError):
+                requests.get(f"{self.endpoint}/_ministack/health", timeout=CALL_SECONDS).raise_for_status()
+            except requests.RequestException:
                 time.sleep(0.05)
             else:
                 return self._process is not None and self._exit_code() is None

@@ -4,7 +4,6 @@ The function is sent to it by the SDK's own `AWS_ENDPOINT_URL_<SERVICE>`. A faul
 what others do at the same time is not touched; both engines know it, and neither has faults of its own.
 """
 
-import http.client
 import json
 import socket
 import struct
@@ -13,7 +12,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import urlsplit
+
+import requests
 
 from sandbox.background_server import BackgroundServer
 from sandbox.engines.engine import Traits
@@ -49,7 +49,7 @@ class AwsProxy(BackgroundServer):
         server.proxy = self
         super().__init__(server, "aws-proxy")
         self._seen_as = traits.functions_see_us_as
-        self._target = urlsplit(endpoint)
+        self._target = endpoint.rstrip("/")
         self.calls: list[Call] = []
 
     @property
@@ -73,14 +73,11 @@ class AwsProxy(BackgroundServer):
 
     def forward(self, request: "_Handler", body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
         """Return the engine's answer."""
-        connection = http.client.HTTPConnection(self._target.hostname or "", self._target.port, timeout=60)
-        try:
-            headers = {name: value for name, value in request.headers.items() if name.lower() not in _NOT_FORWARDED}
-            connection.request(request.command, request.path, body, headers)
-            got = connection.getresponse()
-            return got.status, got.getheaders(), got.read()
-        finally:
-            connection.close()
+        headers = {name: value for name, value in request.headers.items() if name.lower() not in _NOT_FORWARDED}
+        with requests.request(
+            request.command, self._target + request.path, data=body, headers=headers, timeout=60, stream=True
+        ) as got:
+            return got.status_code, list(got.headers.items()), got.raw.read(decode_content=False)
 
 
 class _Server(ThreadingHTTPServer):

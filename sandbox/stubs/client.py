@@ -1,12 +1,11 @@
 """The Python client of the control API; the same for stubs in this process and in another."""
 
-import json
-import urllib.error
-import urllib.request
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from http import HTTPStatus
 from typing import Any
-from urllib.parse import urlencode
+
+import requests
 
 from sandbox.stubs.chaos import ChaosRule
 from sandbox.stubs.faults import Action
@@ -154,20 +153,17 @@ class StubClient:
         return int(self._post(name, {"match": list(as_match(match)), "times": times, **entry})["number"])
 
     def _get(self, name: str, match: Match = (), **query: str) -> Any:
-        encoded = urlencode([*query.items(), *(("match", part) for part in as_match(match))])
-        return self._call(urllib.request.Request(f"{self._url}{name}?{encoded}"))
+        return self._call("GET", name, params=[*query.items(), *(("match", part) for part in as_match(match))])
 
     def _post(self, name: str, body: Mapping[str, Any]) -> Any:
-        headers = {"content-type": "application/json"}
-        data = json.dumps(body).encode()
-        return self._call(urllib.request.Request(self._url + name, data=data, headers=headers, method="POST"))
+        return self._call("POST", name, json=body)
 
-    def _call(self, request: urllib.request.Request) -> Any:
+    def _call(self, method: str, name: str, **request: Any) -> Any:
         try:
-            with urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS) as answer:
-                return json.load(answer)
-        except urllib.error.HTTPError as exc:
-            with exc:
-                raise StubError(json.load(exc).get("error", f"HTTP {exc.code}")) from None
-        except OSError as exc:
+            answer = requests.request(method, self._url + name, timeout=_TIMEOUT_SECONDS, **request)
+            document = answer.json()
+        except requests.RequestException as exc:
             raise StubError(f"no stub answers at {self._url}: {exc}") from exc
+        if answer.status_code != HTTPStatus.OK:
+            raise StubError(document.get("error", f"HTTP {answer.status_code}"))
+        return document

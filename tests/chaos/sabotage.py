@@ -1,12 +1,13 @@
 """Sabotage: puts the saboteur beside the code that is deployed, and takes it away again."""
 
 import io
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 from zipfile import ZIP_DEFLATED, ZipFile
+
+import requests
 
 from sandbox.eventually import eventually
 from sandbox.harness import Deployment
@@ -70,8 +71,9 @@ def deployed_package(deployment: Deployment) -> bytes:
     function = deployment.aws.client("lambda").get_function(FunctionName=deployment.outputs["function_name"])
     # An engine in a container names itself as functions see it.
     location = urlsplit(function["Code"]["Location"])._replace(netloc=urlsplit(deployment.aws.endpoint).netloc)
-    with urllib.request.urlopen(location._replace(scheme="http").geturl(), timeout=DOWNLOAD_SECONDS) as answer:
-        return bytes(answer.read())
+    answer = requests.get(location._replace(scheme="http").geturl(), timeout=DOWNLOAD_SECONDS)
+    answer.raise_for_status()
+    return answer.content
 
 
 def _deploy(deployment: Deployment, package: bytes, handler: str, variables: dict[str, str]) -> None:

@@ -1,13 +1,12 @@
 """One local phone and one browser for all tests here; each test has a page, recipients and a phone without faults."""
 
 import itertools
-import json
-import urllib.request
 from collections.abc import Iterator
 from typing import Any
 
 import psutil
 import pytest
+import requests
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, Page, expect
 
 from sandbox.browser import NOT_FOUND, find_chromium, running_chromium
@@ -98,7 +97,6 @@ def _turn_all_off(phone: PhoneProcess) -> None:
 
 def ask(phone: PhoneProcess, path: str, document: dict[str, Any] | None = None) -> Any:
     """Ask the phone's own API."""
-    body = None if document is None else json.dumps(document).encode()
-    request = urllib.request.Request(phone.url + path, data=body, headers={"content-type": "application/json"})
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        return json.load(answer)
+    answer = requests.request("GET" if document is None else "POST", phone.url + path, json=document, timeout=30)
+    answer.raise_for_status()
+    return answer.json()

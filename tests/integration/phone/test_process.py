@@ -1,6 +1,5 @@
 """The local phone as a process: what it listens on, whom it refuses, how it ends."""
 
-import http.client
 import signal
 import subprocess
 import sys
@@ -8,6 +7,7 @@ from urllib.parse import urlsplit
 
 import psutil
 import pytest
+import requests
 
 from sandbox.phone_process import ROOT, PhoneProcess
 
@@ -39,15 +39,10 @@ def test_everything_listens_on_this_machine_alone(phone: PhoneProcess) -> None:
 )
 @pytest.mark.parametrize("path", ["/api/state", "/api/events"])
 def test_others_are_refused(phone: PhoneProcess, path: str, headers: dict[str, str], status: int) -> None:
-    connection = http.client.HTTPConnection(urlsplit(phone.url).netloc, timeout=30)
-    connection.request("GET", path, headers=headers)
+    with requests.get(phone.url.rstrip("/") + path, headers=headers, timeout=30, stream=True) as answer:
+        policy = answer.headers["Content-Security-Policy"]
 
-    answer = connection.getresponse()
-    policy = answer.headers["Content-Security-Policy"]
-    answer.close()
-    connection.close()
-
-    assert answer.status == status
+    assert answer.status_code == status
     assert "script-src 'self'" in policy
     assert "unsafe" not in policy
 

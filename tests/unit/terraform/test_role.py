@@ -25,7 +25,7 @@ from tests.fakes.clock import START
 from utils.redaction import Secret
 
 IAM = (Path(__file__).resolve().parents[3] / "terraform" / "modules" / "processor" / "iam.tf").read_text(
-    "utf-8", encoding="utf-8"
+    encoding="utf-8"
 )
 TABLE, QUEUE_URL = "conversations-dev", "https://sqs.eu-west-1.amazonaws.com/123456789012/queue"
 KEY = ConversationKey("+447700900123", "conv-1")
