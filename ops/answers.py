@@ -3,8 +3,10 @@
 A field may be added; none is renamed, removed or given another meaning without a new major version.
 """
 
+import traceback
 from datetime import datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -259,6 +261,16 @@ def fail(check: str, detail: str, advice: str) -> Finding:
 
 def skip(check: str, detail: str, advice: str | None = None) -> Finding:
     return Finding(check=check, verdict=Verdict.SKIPPED, detail=detail, advice=advice)
+
+
+def not_checked(check: str, exc: Exception) -> Finding:
+    """Return the finding of a check that ended in an exception nobody foresaw; its message may hold a secret."""
+    frame = traceback.extract_tb(exc.__traceback__)[-1]
+    return fail(
+        check,
+        f"could not be checked: {type(exc).__name__} at {Path(frame.filename).name}:{frame.lineno}",
+        "Run it again. If it stays so, report this line with the output of: ops doctor --no-secrets",
+    )
 
 
 class Diagnosis(Answer):

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from openai import OpenAIError
 from twilio.base.exceptions import TwilioException
-from twilio.rest import Client
 
 from core.errors import CredentialsRejectedError, PermanentError, ProcessorError
 from core.ports import TwilioCredentials
@@ -14,7 +13,7 @@ from ops.answers import Finding, fail, ok, skip, warn
 from services.openai_client import OpenAIClients
 from services.openai_client import classify as classify_openai
 from services.twilio_http import AnswerLostError, NotSentError, OneShotHttpClient
-from services.twilio_service import TwilioWhatsApp
+from services.twilio_service import TwilioWhatsApp, make_client
 from services.twilio_service import classify as classify_twilio
 from utils.redaction import Secret
 from utils.settings import Settings
@@ -79,11 +78,10 @@ class Vendors:
         if settings.twilio_api_base_url is not None:
             return skip("template", "not asked, as TWILIO_API_BASE_URL leads elsewhere")
         http = OneShotHttpClient(TIMEOUT_SECONDS, self._now)
-        client = Client(
-            credentials.account_sid, credentials.auth_token.reveal(), http_client=http, environment={"": ""}
-        )
         try:
-            approval = client.content.v1.contents(credentials.template_sid).approval_fetch().fetch()
+            approval = (
+                make_client(credentials, http).content.v1.contents(credentials.template_sid).approval_fetch().fetch()
+            )
         except (TwilioException, NotSentError, AnswerLostError) as exc:
             error = classify_twilio(exc, http, creating=False)
             if http.status == 404:  # noqa: PLR2004

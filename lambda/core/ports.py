@@ -147,16 +147,25 @@ class Failing:
 
 @dataclass(frozen=True, slots=True)
 class TwilioCredentials:
-    """The Twilio secret."""
+    """The Twilio secret: an auth token, an API key, or both."""
 
     account_sid: str
-    auth_token: Secret
+    auth_token: Secret | None = None
     template_sid: str | None = None
     messaging_service_sid: str | None = None
+    api_key_sid: str | None = None
+    api_key_secret: Secret | None = None
 
     @property
     def mode(self) -> Mode:
         return Mode.TEMPLATE if self.template_sid else Mode.FREE_FORM
+
+    @property
+    def login(self) -> tuple[str, Secret]:
+        """User and password: the API key where there is one, else the account and its token."""
+        if self.api_key_sid is not None and self.api_key_secret is not None:
+            return self.api_key_sid, self.api_key_secret
+        return self.account_sid, self.auth_token or Secret("")
 
 
 class Secrets(Protocol):

@@ -1,7 +1,8 @@
 """Secrets Manager service: the vendors' secrets, cached and never shown."""
 
 import json
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator, Mapping
 from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -16,6 +17,19 @@ if TYPE_CHECKING:
 
 TWILIO_PREFIX = "whatsapp-credentials/"
 OPENAI_PREFIX = "openai-api-key/"
+
+SID_KINDS = {
+    "twilio_account_sid": "AC",
+    "twilio_api_key_sid": "SK",
+    "twilio_template_sid": "HX",
+    "twilio_messaging_service_sid": "MG",
+}
+"""The kind of thing that each SID must name. Source: Twilio, glossary, "What is a String Identifier (SID)?"."""
+
+TWILIO_MEMBERS = (*SID_KINDS, "twilio_auth_token", "twilio_api_key_secret")
+
+_PASSWORD = re.compile(r"[!-~]+")
+"""What a header of HTTP can carry and a vendor's key can hold: printable ASCII without white space."""
 
 T = TypeVar("T", TwilioCredentials, Secret)
 
@@ -88,22 +102,48 @@ def parse_twilio(reference: str, text: str) -> TwilioCredentials:
     """Read the Twilio secret.
 
     Raises:
-        SecretError: It is not a JSON object with the texts `twilio_account_sid` and `twilio_auth_token`.
+        SecretError: It is not a JSON object with a valid account and the means to log in; all faults are named.
     """
     data = _json_object(text)
     if data is None:
         raise _wrong_shape(reference, "must be a JSON object")
-    known = ("twilio_account_sid", "twilio_auth_token", "twilio_template_sid", "twilio_messaging_service_sid")
-    if bad := [name for name in known if not isinstance(data.get(name, ""), str | None)]:
-        raise _wrong_shape(reference, f"must have a text as {', '.join(bad)}")
-    account_sid, auth_token, template_sid, service_sid = ((data.get(name) or "").strip() for name in known)
-    if missing := [name for name, value in zip(known, (account_sid, auth_token), strict=False) if not value]:
-        raise _wrong_shape(reference, f"lacks {', '.join(missing)}")
-    return TwilioCredentials(account_sid, Secret(auth_token), template_sid or None, service_sid or None)
+    if bad := [name for name in TWILIO_MEMBERS if not isinstance(data.get(name, ""), str | None)]:
+        raise _wrong_shape(reference, f"must have a string as {', '.join(bad)}")
+    values = {name: (data.get(name) or "").strip() or None for name in TWILIO_MEMBERS}
+    if faults := list(_twilio_faults(values)):
+        raise _wrong_shape(reference, "; ".join(faults))
+    token, key = values["twilio_auth_token"], values["twilio_api_key_secret"]
+    return TwilioCredentials(
+        account_sid=values["twilio_account_sid"] or "",
+        auth_token=Secret(token) if token else None,
+        template_sid=values["twilio_template_sid"],
+        messaging_service_sid=values["twilio_messaging_service_sid"],
+        api_key_sid=values["twilio_api_key_sid"],
+        api_key_secret=Secret(key) if key else None,
+    )
+
+
+def _twilio_faults(values: Mapping[str, str | None]) -> Iterator[str]:
+    account, token = values["twilio_account_sid"], values["twilio_auth_token"]
+    key_sid, key_secret = values["twilio_api_key_sid"], values["twilio_api_key_secret"]
+    missing = [] if account else ["twilio_account_sid"]
+    if key_sid or key_secret:
+        missing += [] if key_sid else ["twilio_api_key_sid"]
+        missing += [] if key_secret else ["twilio_api_key_secret"]
+    elif not token:
+        missing.append("twilio_auth_token (or twilio_api_key_sid and twilio_api_key_secret)")
+    if missing:
+        yield f"lacks {', '.join(missing)}"
+    for name, kind in SID_KINDS.items():
+        if (value := values[name]) and not re.fullmatch(f"{kind}[0-9a-fA-F]{{32}}", value):
+            yield f"must have {kind} and 32 hexadecimal digits as {name}"
+    for name in ("twilio_auth_token", "twilio_api_key_secret"):
+        if (value := values[name]) and not _PASSWORD.fullmatch(value):
+            yield f"has a character in {name} that no password of Twilio has"
 
 
 def parse_openai(reference: str, text: str) -> Secret:
-    """Read the OpenAI secret: a JSON object with the text `ai_api_key`, or the key itself.
+    """Read the OpenAI secret: a JSON object with the string `ai_api_key`, or the key itself.
 
     Raises:
         SecretError: It is JSON of another shape, or no key.
@@ -113,7 +153,7 @@ def parse_openai(reference: str, text: str) -> Secret:
     if not isinstance(key, str) or not key.strip():
         raise _wrong_shape(reference, "lacks ai_api_key")
     key = key.strip()
-    if not key.isascii() or any(c.isspace() for c in key) or key[0] in '[{"':
+    if not _PASSWORD.fullmatch(key) or key[0] in '[{"':
         raise _wrong_shape(reference, "is neither a JSON object with ai_api_key nor a key")
     return Secret(key)
 

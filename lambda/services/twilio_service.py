@@ -94,9 +94,7 @@ class TwilioWhatsApp:
             raise TransientError("Twilio's list can't be read", code="twilio_list_unreadable") from exc
 
     def _client(self, credentials: TwilioCredentials, http: OneShotHttpClient) -> Client:
-        client = Client(
-            credentials.account_sid, credentials.auth_token.reveal(), http_client=http, environment={"": ""}
-        )
+        client = make_client(credentials, http)
         if self._base_url is not None:
             client.api.base_url = self._base_url
         return client
@@ -111,6 +109,12 @@ class TwilioWhatsApp:
             body=body,
             created_at=created if isinstance(created, datetime) and created.tzinfo else self._now(),
         )
+
+
+def make_client(credentials: TwilioCredentials, http: OneShotHttpClient) -> Client:
+    """Return a client of the SDK that reads nothing from the environment."""
+    user, password = credentials.login
+    return Client(user, password.reveal(), credentials.account_sid, http_client=http, environment={"": ""})
 
 
 def classify(

@@ -1,10 +1,11 @@
 """Checks of the secrets' shapes, and of the vendors' keys and template in them. No value is ever printed."""
 
 from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
 
 from core.errors import ProcessorError
 from core.ports import TwilioCredentials
-from ops.answers import Finding, fail, ok, skip
+from ops.answers import Finding, fail, not_checked, ok, skip
 from ops.aws_errors import asking_for
 from ops.errors import AwsError
 from ops.patient import Patient
@@ -16,6 +17,8 @@ from services.secrets_manager_service import (
 )
 from utils.redaction import Secret
 from utils.settings import Settings, SettingsError
+
+S = TypeVar("S", Secret, TwilioCredentials)
 
 STORE = "Store its value as docs/deploying.md says, step 3"
 READ = "Ask for secretsmanager:GetSecretValue, or pass --no-secrets."
@@ -73,10 +76,18 @@ def _check_one(
     if settings is None:
         return
     if isinstance(secret, Secret):
-        yield vendors.openai(secret, settings)
+        yield _asked("OpenAI key", vendors.openai, secret, settings)
         return
-    yield vendors.twilio(secret, settings)
+    yield _asked("Twilio key", vendors.twilio, secret, settings)
     if secret.template_sid:
-        yield vendors.template(secret, settings)
+        yield _asked("template", vendors.template, secret, settings)
     else:
         yield skip("template", f"{name} names none: messages go out free-form, within WhatsApp's 24-hour window")
+
+
+def _asked(check: str, ask: Callable[[S, Settings], Finding], secret: S, settings: Settings) -> Finding:
+    """Ask a vendor about one secret; whatever goes wrong concerns this secret alone."""
+    try:
+        return ask(secret, settings)
+    except Exception as exc:  # noqa: BLE001 - the next secret must be looked at too
+        return not_checked(check, exc)

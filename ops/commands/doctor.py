@@ -7,7 +7,7 @@ import typer
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from ops.answers import Diagnosis, Finding, Verdict, fail, skip
+from ops.answers import Diagnosis, Finding, Verdict, fail, not_checked, skip
 from ops.checks.alarms import check_alarms, check_listeners
 from ops.checks.function import check_event_source, check_function, check_log_group, check_settings
 from ops.checks.queues import check_account, check_dead_letter_queue, check_queue, check_redrive_policy
@@ -47,7 +47,12 @@ def doctor(
     checks = [*CHECKS, ("secrets", _secrets_check(session, secret or [], no_secrets=no_secrets))]
     patient, findings = Patient(session.aws, session.names), list[Finding]()
     with session.screen.progress("examining") as tick:
-        findings += check_account(patient)  # without credentials there is nothing to examine
+        try:
+            findings += check_account(patient)
+        except AwsError:
+            raise  # without credentials there is nothing to examine
+        except Exception as exc:  # noqa: BLE001 - as of every other check
+            findings.append(not_checked("account", exc))
         said: set[str] = set()
         for number, (name, check) in enumerate(checks):
             tick(number, len(checks))
@@ -74,14 +79,17 @@ def _examine(name: str, check: Check, patient: Patient, said: set[str]) -> Itera
         else:
             yield fail(name, message, error.advice)
         said.add(message)
+    except Exception as exc:  # noqa: BLE001 - the one check that can't be made must not hide the others
+        yield not_checked(name, exc)
 
 
 def _secrets_check(session: Session, names: list[str], *, no_secrets: bool) -> Check:
-    if no_secrets:
-        return lambda _: [skip("secrets", "not looked at")]
-    from ops.checks.secrets import check_secrets  # noqa: PLC0415 - the vendors' SDKs take long to import
+    def check(patient: Patient) -> Iterable[Finding]:
+        from ops.checks.secrets import check_secrets  # noqa: PLC0415 - the vendors' SDKs take long to import
 
-    return check_secrets(names, session.world.vendors())
+        return check_secrets(names, session.world.vendors())(patient)
+
+    return (lambda _: [skip("secrets", "not looked at")]) if no_secrets else check
 
 
 def _render(answer: Diagnosis) -> RenderableType:

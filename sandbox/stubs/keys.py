@@ -16,7 +16,7 @@ TWILIO_AUTH_TOKEN = "7e1f5a9c3d2b48066a0c9e7d5b3f1a20"
 
 
 class Keys:
-    """Accepted OpenAI keys, and accepted auth tokens by Twilio account."""
+    """Accepted OpenAI keys, and accepted auth tokens and API keys by Twilio account."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -40,8 +40,9 @@ class Keys:
         return key in self._openai
 
     def accepts_twilio(self, account_sid: str, user: str | None, token: str | None) -> bool:
-        """Tell whether this user may act on the account: it must be the account itself."""
-        return user == account_sid and token in self._twilio.get(account_sid, ())
+        """Tell whether this user may act on the account: the account itself, or an API key of it (`SK...:secret`)."""
+        accepted = self._twilio.get(account_sid, set())
+        return f"{user}:{token}" in accepted or (user == account_sid and token in accepted)
 
 
 def bearer_key(headers: Mapping[str, str]) -> str | None:

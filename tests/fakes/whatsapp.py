@@ -25,7 +25,7 @@ class InMemoryWhatsApp:
     def __init__(self, clock: Clock, list_lag_seconds: Callable[[], float] = lambda: 0.0) -> None:
         self._clock = clock
         self._list_lag_seconds = list_lag_seconds
-        self.accepted_tokens: set[Secret] = {TWILIO.auth_token}
+        self.accepted_tokens: set[Secret] = {TWILIO.login[1]}
         self.delivered: list[Delivered] = []
         self.lists = 0
 
@@ -64,7 +64,7 @@ class InMemoryWhatsApp:
         ]
 
     def _authenticate(self, credentials: TwilioCredentials) -> None:
-        if credentials.auth_token not in self.accepted_tokens:
+        if credentials.login[1] not in self.accepted_tokens:
             raise CredentialsRejectedError("Twilio rejected the credentials", code="twilio_20003")
 
 

@@ -66,7 +66,7 @@ def _stored_keys(stack: Stack) -> Iterator[str]:
                 continue  # no value yet, or never rotated
             try:
                 values = json.loads(text)
-                keys = [values.get("ai_api_key", ""), values.get("twilio_auth_token", "")]
+                keys = [values.get(name, "") for name in ("ai_api_key", "twilio_auth_token", "twilio_api_key_secret")]
             except (ValueError, AttributeError):
                 keys = [text]
             yield from (key for key in keys if len(key) >= MIN_LENGTH)

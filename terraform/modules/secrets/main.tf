@@ -13,7 +13,7 @@ resource "aws_secretsmanager_secret" "this" {
   for_each = toset(local.names)
 
   name                    = each.key
-  description             = startswith(each.key, "openai") ? "OpenAI API key: {\"ai_api_key\"}" : "Twilio account: {\"twilio_account_sid\", \"twilio_auth_token\", optional \"twilio_template_sid\", \"twilio_messaging_service_sid\"}"
+  description             = startswith(each.key, "openai") ? "OpenAI API key: {\"ai_api_key\"}" : "Twilio account: {\"twilio_account_sid\", \"twilio_auth_token\" or \"twilio_api_key_sid\" and \"twilio_api_key_secret\", optional \"twilio_template_sid\", \"twilio_messaging_service_sid\"}"
   recovery_window_in_days = var.recovery_window_days
   kms_key_id              = var.kms_key_arn
 }

@@ -50,7 +50,7 @@ class SecretsManagerLab:
     def store_twilio(self, reference: str, credentials: TwilioCredentials) -> None:
         value = {
             "twilio_account_sid": credentials.account_sid,
-            "twilio_auth_token": credentials.auth_token.reveal(),
+            "twilio_auth_token": credentials.auth_token and credentials.auth_token.reveal(),
             "twilio_template_sid": credentials.template_sid,
             "twilio_messaging_service_sid": credentials.messaging_service_sid,
         }

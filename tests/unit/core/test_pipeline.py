@@ -379,7 +379,7 @@ def test_a_rotated_twilio_token_is_read_once_more(core: Core) -> None:
     rotated = replace(TWILIO, auth_token=Secret("twilio-token-2"))
     core.secrets.twilio(TWILIO_REFERENCE)
     core.secrets.twilio_secrets[TWILIO_REFERENCE] = rotated
-    core.whatsapp.accepted_tokens = {rotated.auth_token}
+    core.whatsapp.accepted_tokens = {rotated.login[1]}
 
     verdict = core.receive()
 

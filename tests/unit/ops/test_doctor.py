@@ -7,11 +7,14 @@ from typing import Any
 import pytest
 
 from ops.answers import Finding, ok
+from ops.commands import doctor
 from ops.names import ALARM_PREFIX
 from tests.unit.ops.conftest import Ops
 from tests.unit.ops.deployment import FUNCTION_ARN, OPENAI_SECRET, TOPIC, TWILIO_SECRET, Deployment
 from tests.unit.ops.fake_aws import DLQ, QUEUE, FakeAws, client_error
 from tests.unit.ops.records import make_record
+
+ACCOUNT = "AC" + "0" * 32
 
 
 class AcceptingVendors:
@@ -25,7 +28,7 @@ class AcceptingVendors:
         return ok("OpenAI key", "accepted")
 
     def twilio(self, credentials: Any, _settings: Any) -> Finding:
-        self.asked.append(f"twilio {credentials.auth_token.reveal()}")
+        self.asked.append(f"twilio {credentials.login[1].reveal()}")
         return ok("Twilio key", "accepted")
 
     def template(self, credentials: Any, _settings: Any) -> Finding:
@@ -340,6 +343,24 @@ PROBLEMS: list[Any] = [
         id="secret of another shape",
     ),
     pytest.param(
+        lambda d: d.secrets.update(
+            {TWILIO_SECRET: json.dumps({"twilio_account_sid": ACCOUNT, "twilio_auth_token": "t\u200b"})}
+        ),
+        "secret",
+        "fail",
+        "has a character in twilio_auth_token that no password of Twilio has",
+        id="token with an invisible character",
+    ),
+    pytest.param(
+        lambda d: d.secrets.update(
+            {TWILIO_SECRET: json.dumps({"twilio_account_sid": "MG" + "0" * 32, "twilio_auth_token": "t"})}
+        ),
+        "secret",
+        "fail",
+        "must have AC and 32 hexadecimal digits as twilio_account_sid",
+        id="SID of another kind",
+    ),
+    pytest.param(
         lambda d: d.secrets.update({TWILIO_SECRET: client_error("AccessDeniedException", "GetSecretValue")}),
         "secret",
         "skip",
@@ -347,7 +368,9 @@ PROBLEMS: list[Any] = [
         id="secret not for this person",
     ),
     pytest.param(
-        lambda d: d.secrets.update({TWILIO_SECRET: '{"twilio_account_sid": "AC1", "twilio_auth_token": "t"}'}),
+        lambda d: d.secrets.update(
+            {TWILIO_SECRET: json.dumps({"twilio_account_sid": ACCOUNT, "twilio_auth_token": "t"})}
+        ),
         "template",
         "skip",
         "free-form, within WhatsApp's 24-hour window",
@@ -434,6 +457,69 @@ def test_secret_that_the_function_may_not_read_is_refused(ops: Ops, deployment: 
 
     assert findings[-1]["verdict"] == "fail"
     assert "must begin with" in findings[-1]["detail"]
+
+
+class UnforeseenError(Exception):
+    """What nobody foresaw; its text may be anybody's secret."""
+
+
+def raise_unforeseen(*_: Any, **__: Any) -> Any:
+    raise UnforeseenError("the-token")
+
+
+CHECKS = ["account", *(name for name, _ in doctor.CHECKS), "secrets"]
+
+
+@pytest.mark.parametrize("name", CHECKS)
+def test_check_that_fails_unforeseen_is_one_line_and_hides_no_other(
+    ops: Ops, deployment: Deployment, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    before = [finding["check"] for finding in ops.json("doctor")["findings"]]
+    if name == "account":
+        monkeypatch.setattr(doctor, "check_account", raise_unforeseen)
+    elif name == "secrets":
+        monkeypatch.setattr("ops.checks.secrets.check_secrets", raise_unforeseen)
+    else:
+        checks = tuple((other, raise_unforeseen if other == name else check) for other, check in doctor.CHECKS)
+        monkeypatch.setattr(doctor, "CHECKS", checks)
+
+    ended = ops("doctor", "--json")
+
+    findings = json.loads(ended.out)["findings"]
+    failed = [finding for finding in findings if finding["verdict"] == "fail"]
+    assert ended.exit_code == 1
+    assert [finding["check"] for finding in failed] == [name]
+    assert failed[0]["detail"].startswith("could not be checked: UnforeseenError at test_doctor.py:")
+    assert failed[0]["advice"]
+    assert "the-token" not in ended.out + ended.err
+    assert len(findings) > len(before) - 6
+    assert deployment.asked_functions
+
+
+@pytest.mark.parametrize(
+    ("question", "check"), [("openai", "OpenAI key"), ("twilio", "Twilio key"), ("template", "template")]
+)
+def test_vendor_that_fails_unforeseen_is_one_line_of_one_secret(
+    ops: Ops,
+    deployment: Deployment,
+    vendors: AcceptingVendors,
+    monkeypatch: pytest.MonkeyPatch,
+    question: str,
+    check: str,
+) -> None:
+    monkeypatch.setattr(vendors, question, raise_unforeseen)
+
+    findings = ops.json("doctor")["findings"]
+
+    assert [finding["check"] for finding in findings if finding["verdict"] == "fail"] == [check]
+    assert [finding["check"] for finding in findings][-5:] == [
+        "secret",
+        "OpenAI key",
+        "secret",
+        "Twilio key",
+        "template",
+    ]
+    assert deployment.asked_functions
 
 
 def test_rejected_credentials_end_it_at_once(ops: Ops, deployment: Deployment) -> None:

@@ -12,11 +12,14 @@ from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnec
 
 from core.errors import ProcessorError, SecretError, TransientError
 from core.ports import TwilioCredentials
-from services.secrets_manager_service import SecretsManagerSecrets, parse_openai, parse_twilio
+from services.secrets_manager_service import SID_KINDS, SecretsManagerSecrets, parse_openai, parse_twilio
 from utils.redaction import Secret
 
 TWILIO, OPENAI = "whatsapp-credentials/acme/spring/twilio", "openai-api-key/whatsapp"
 ACCOUNT_SID = "AC" + "1" * 32
+TEMPLATE_SID, SERVICE_SID, KEY_SID = "HX" + "2" * 32, "MG" + "3" * 32, "SK" + "4" * 32
+API_KEY = {"twilio_api_key_sid": KEY_SID, "twilio_api_key_secret": "key-secret"}
+NO_LOGIN = "twilio_auth_token (or twilio_api_key_sid and twilio_api_key_secret)"
 TWILIO_TEXT = json.dumps({"twilio_account_sid": ACCOUNT_SID, "twilio_auth_token": "token-1"})
 
 
@@ -168,12 +171,12 @@ def test_a_forbidden_reference_is_not_even_read(reference: str) -> None:
                 {
                     "twilio_account_sid": f" {ACCOUNT_SID}\n",
                     "twilio_auth_token": "token-1\n",
-                    "twilio_template_sid": "HX1",
-                    "twilio_messaging_service_sid": "MG1",
+                    "twilio_template_sid": TEMPLATE_SID,
+                    "twilio_messaging_service_sid": SERVICE_SID,
                     "note": 5,
                 }
             ),
-            TwilioCredentials(ACCOUNT_SID, Secret("token-1"), "HX1", "MG1"),
+            TwilioCredentials(ACCOUNT_SID, Secret("token-1"), TEMPLATE_SID, SERVICE_SID),
             id="everything, with white space around",
         ),
         pytest.param(
@@ -183,10 +186,22 @@ def test_a_forbidden_reference_is_not_even_read(reference: str) -> None:
                     "twilio_auth_token": "token-1",
                     "twilio_template_sid": "",
                     "twilio_messaging_service_sid": None,
+                    "twilio_api_key_sid": "",
+                    "twilio_api_key_secret": None,
                 }
             ),
             TwilioCredentials(ACCOUNT_SID, Secret("token-1")),
             id="empty and null for none",
+        ),
+        pytest.param(
+            json.dumps({"twilio_account_sid": ACCOUNT_SID, **API_KEY}),
+            TwilioCredentials(ACCOUNT_SID, None, api_key_sid=KEY_SID, api_key_secret=Secret("key-secret")),
+            id="an API key",
+        ),
+        pytest.param(
+            json.dumps({"twilio_account_sid": ACCOUNT_SID, "twilio_auth_token": "token-1", **API_KEY}),
+            TwilioCredentials(ACCOUNT_SID, Secret("token-1"), api_key_sid=KEY_SID, api_key_secret=Secret("key-secret")),
+            id="an API key beside the token",
         ),
     ],
 )
@@ -202,14 +217,16 @@ def test_a_twilio_secret_is_an_object(text: str, credentials: TwilioCredentials)
         pytest.param('"token-secret"', "must be a JSON object", id="a JSON text"),
         pytest.param('{"twilio_auth_token": "token-secret"', "must be a JSON object", id="cut off"),
         pytest.param("[" * 100_000, "must be a JSON object", id="deep"),
-        pytest.param("{}", "lacks twilio_account_sid, twilio_auth_token", id="nothing"),
+        pytest.param("{}", "lacks twilio_account_sid, " + NO_LOGIN, id="nothing"),
         pytest.param('{"twilio_auth_token": "token-secret"}', "lacks twilio_account_sid", id="no account"),
         pytest.param(
-            '{"twilio_account_sid": "AC1", "twilio_auth_token": "  "}', "lacks twilio_auth_token", id="blank token"
+            json.dumps({"twilio_account_sid": ACCOUNT_SID, "twilio_auth_token": "  "}),
+            f"lacks {NO_LOGIN}",
+            id="blank token",
         ),
         pytest.param(
             '{"twilio_account_sid": 5, "twilio_auth_token": ["token-secret"]}',
-            "must have a text as twilio_account_sid, twilio_auth_token",
+            "must have a string as twilio_account_sid, twilio_auth_token",
             id="wrong types",
         ),
     ],
@@ -221,6 +238,54 @@ def test_a_twilio_secret_of_another_shape_is_refused_without_its_value(text: str
     assert str(caught.value) == f"secret {TWILIO} {said}"
     assert caught.value.code == "secret_wrong_shape"
     assert "token-secret" not in repr(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        *(
+            pytest.param({name: value}, f"must have {kind} and 32 hexadecimal digits as {name}", id=f"{name} {number}")
+            for name, kind in SID_KINDS.items()
+            for number, value in enumerate(
+                [
+                    "XX" + "1" * 32,
+                    kind + "1" * 31,
+                    kind + "1" * 33,
+                    kind + "g" * 32,
+                    kind.lower() + "1" * 32,
+                    f"{kind}\u200b",
+                ]
+            )
+        ),
+        *(
+            pytest.param(
+                {name: f"token-secret{bad}"}, f"has a character in {name} that no password", id=f"{name} {bad!a}"
+            )
+            for name in ("twilio_auth_token", "twilio_api_key_secret")
+            for bad in ("\u200b", "\ufeff", "\u00e9", " x", "\x00", "\x7f", "\n1", "\u2028x")
+        ),
+        pytest.param({"twilio_api_key_secret": None}, "lacks twilio_api_key_secret", id="half an API key"),
+        pytest.param({"twilio_api_key_sid": ""}, "lacks twilio_api_key_sid", id="the other half"),
+        pytest.param(
+            {"twilio_account_sid": KEY_SID, "twilio_template_sid": SERVICE_SID},
+            "must have AC and 32 hexadecimal digits as twilio_account_sid;"
+            " must have HX and 32 hexadecimal digits as twilio_template_sid",
+            id="two faults",
+        ),
+    ],
+)
+def test_a_twilio_secret_that_can_not_work_is_refused_before_anything_is_paid(
+    changes: dict[str, Any], said: str
+) -> None:
+    secret = {"twilio_account_sid": ACCOUNT_SID, "twilio_auth_token": "token-1", **API_KEY, **changes}
+
+    with pytest.raises(SecretError) as caught:
+        parse_twilio(TWILIO, json.dumps(secret))
+
+    assert str(caught.value).startswith(f"secret {TWILIO} {said}")
+    assert caught.value.code == "secret_wrong_shape"
+    assert "token-secret" not in str(caught.value)
+    assert not any(value and value in str(caught.value) for value in changes.values())
 
 
 @pytest.mark.parametrize(
@@ -248,6 +313,8 @@ def test_an_openai_secret_is_an_object_or_the_key_itself(text: str) -> None:
         pytest.param('{"ai_api_key": "sk-secret"', "is neither", id="cut off"),
         pytest.param("sk-secret sk-other", "is neither", id="two"),
         pytest.param("sk-secrét", "is neither", id="no header can hold it"),
+        pytest.param("sk-secr\u200bet", "is neither", id="an invisible character"),
+        pytest.param("sk-secr\x00et", "is neither", id="a control character"),
     ],
 )
 def test_an_openai_secret_of_another_shape_is_refused_without_its_value(text: str, said: str) -> None:

@@ -80,6 +80,17 @@ def test_variables_are_sent_with_their_template(twilio: TwilioWhatsApp, stubs: S
     }
 
 
+def test_an_api_key_logs_in_for_its_account(twilio: TwilioWhatsApp, stubs: StubTransports) -> None:
+    key_sid = "SK" + "4" * 32
+    credentials = TwilioCredentials(TWILIO_ACCOUNT_SID, api_key_sid=key_sid, api_key_secret=Secret("key-secret"))
+    stubs.app.keys.change_twilio(TWILIO_ACCOUNT_SID, accept=[f"{key_sid}:key-secret"], revoke=[TWILIO_AUTH_TOKEN])
+
+    sent = twilio.send(FREE_FORM, credentials, IN_TIME)
+
+    assert twilio.list_messages(RECIPIENT, SENDER, credentials) == [sent]
+    assert {request.path.split("/")[3] for request in stubs.requests} == {TWILIO_ACCOUNT_SID}
+
+
 def test_a_template_without_variables_is_sent_without_any(twilio: TwilioWhatsApp, stubs: StubTransports) -> None:
     twilio.send(replace(TEMPLATE, content="{}"), CREDENTIALS, IN_TIME)
 

@@ -81,7 +81,7 @@ class Answered:
 
 ANSWERS: dict[str, Any] = {
     "GetSecretValue": {
-        "SecretString": json.dumps({"twilio_account_sid": "AC1", "twilio_auth_token": "t", "ai_api_key": "k"})
+        "SecretString": json.dumps({"twilio_account_sid": "AC" + "1" * 32, "twilio_auth_token": "t", "ai_api_key": "k"})
     },
     "UpdateItem": {
         "Attributes": {
