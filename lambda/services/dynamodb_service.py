@@ -222,8 +222,6 @@ class DynamoDBConversationStore:
             "updated_at": iso(failure.at),
             "task_complete": 0,
         }
-        if self._retention:
-            sets["expires_at"] = self._expires_at(failure.at)
         condition = "attribute_not_exists(recipient_tel) OR conversation_status = :rejected"
         try:
             self._update(
@@ -286,7 +284,9 @@ class DynamoDBConversationStore:
         add: str = "",
         returns: Literal["NONE", "ALL_NEW"] = "NONE",
     ) -> dict[str, Any]:
-        """Change a record and return it as it is then, if asked for."""
+        """Change a record and return it as it is then, if asked for; its retention counts from here."""
+        if self._retention and "updated_at" in sets:
+            sets = {**sets, "expires_at": self._expires_at(datetime.fromisoformat(sets["updated_at"]))}
         assignments = [f"#{name} = :{name}" for name in sets]
         expression = "SET " + ", ".join([*assignments, also_set] if also_set else assignments)
         if removes:

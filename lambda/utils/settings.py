@@ -14,7 +14,25 @@ CLOCK_SKEW_SECONDS = 2
 MIN_RETENTION_DAYS = 30
 """A record must outlive every message about it: 14 days in the queue and, once redriven, 14 more."""
 
+MIN_WORK_SECONDS = 3
+"""What claim, secrets and the start of a run need of an invocation, besides a send and the margin."""
+
+MAX_TIMEOUT_SECONDS = 900
+MAX_VISIBILITY_SECONDS = 43_200 - MAX_TIMEOUT_SECONDS
+"""SQS hides a message for 12 hours in all, counted from its receive; the last heartbeat comes up to a timeout later.
+
+Source: Amazon SQS API Reference, ChangeMessageVisibility; AWS Lambda Developer Guide, "Lambda quotas".
+"""
+
+BASE_URL_PATTERN = (
+    r"^(https://(\[[0-9A-Fa-f:.]+\]|[^\s/?#@:]+)"
+    r"|http://(localhost|[A-Za-z0-9.-]+\.localhost|host\.docker\.internal|127(\.[0-9]{1,3}){3}|\[::1\]))"
+    r"(:[0-9]{1,5})?(/[^\s?#]*)?$"
+)
+"""Keys and texts go there: https, or http that does not leave the machine. Terraform has the same pattern."""
+
 Url = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/]+(/\S*)?$")]
+BaseUrl = Annotated[str, StringConstraints(pattern=BASE_URL_PATTERN)]
 
 
 class SettingsError(Exception):
@@ -62,7 +80,7 @@ class Settings(BaseModel):
     visibility_timeout_seconds: int = Field(
         default=360,
         ge=4,
-        le=43_200,
+        le=MAX_VISIBILITY_SECONDS,
         validation_alias="VISIBILITY_TIMEOUT_SECONDS",
         description="How long each heartbeat hides a message; the queue's own visibility timeout.",
     )
@@ -75,10 +93,10 @@ class Settings(BaseModel):
     )
     max_receive_count: int = Field(
         default=3,
-        ge=1,
+        ge=3,
         le=1000,
         validation_alias="MAX_RECEIVE_COUNT",
-        description="Receives after which SQS moves a message to the DLQ; the last attempt rather waits.",
+        description="Receives after which SQS moves a message to the DLQ; two may be lost to faults.",
     )
     max_concurrent_messages: int = Field(
         default=10,
@@ -89,7 +107,7 @@ class Settings(BaseModel):
     )
     safety_margin_seconds: int = Field(
         default=15,
-        ge=1,
+        ge=5,
         le=300,
         validation_alias="SAFETY_MARGIN_SECONDS",
         description="Work stops this long before Lambda's timeout, and a lease ends this long before the visibility.",
@@ -117,12 +135,12 @@ class Settings(BaseModel):
         pattern=r"^[A-Za-z0-9_.:/-]{1,128}$",
         description="Model where the assistant definition names none.",
     )
-    openai_base_url: Url | None = Field(
+    openai_base_url: BaseUrl | None = Field(
         default=None,
         validation_alias="OPENAI_BASE_URL",
         description="Base URL of an OpenAI-compatible server, with its `/v1`.",
     )
-    twilio_api_base_url: Url | None = Field(
+    twilio_api_base_url: BaseUrl | None = Field(
         default=None,
         validation_alias="TWILIO_API_BASE_URL",
         description="Base URL that stands for https://api.twilio.com.",
@@ -166,7 +184,7 @@ class Settings(BaseModel):
         ge=0,
         le=3650,
         validation_alias="RECORD_RETENTION_DAYS",
-        description="Days after which DynamoDB may delete a record, at least 30; 0 keeps it for ever.",
+        description="Days after its last write that DynamoDB may delete a record, at least 30; 0 keeps it for ever.",
     )
 
     @property
@@ -189,6 +207,11 @@ class Settings(BaseModel):
     def send_start_seconds(self) -> int:
         """How long after its intent a send may still start, so that it has settled by `settle_seconds`."""
         return self.settle_seconds - self.twilio_timeout_seconds - self.twilio_list_lag_seconds
+
+    @property
+    def min_timeout_seconds(self) -> int:
+        """Shortest timeout of the function in which a message can be sent at all."""
+        return self.safety_margin_seconds + self.twilio_timeout_seconds + MIN_WORK_SECONDS
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Self:
@@ -228,4 +251,6 @@ def _describe(error: object) -> str:
     if error["type"] == "missing":  # type: ignore[index]
         aliases = {"CONVERSATIONS_TABLE_NAME_DEV": "CONVERSATIONS_TABLE_NAME_DEV (or CONVERSATIONS_TABLE_NAME)"}
         return f"{aliases.get(name, name)} is missing"
+    if error["type"] == "string_pattern_mismatch" and name.endswith("_BASE_URL"):  # type: ignore[index]
+        return f"{name}: must be https, or http to this machine, without user, query or fragment"
     return f"{name}: {message}"

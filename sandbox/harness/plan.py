@@ -16,11 +16,11 @@ TEMPLATE_SID = "HX" + "1" * 32
 
 QUICK: Mapping[str, Any] = {
     "customer_managed_key": False,
-    "queue": {"visibility_timeout_seconds": 12},
-    "function": {"timeout_seconds": 10},
+    "queue": {"visibility_timeout_seconds": 15},
+    "function": {"timeout_seconds": 13},
     "function_settings": {
         "heartbeat_interval_seconds": 2,
-        "safety_margin_seconds": 2,
+        "safety_margin_seconds": 5,
         "twilio_timeout_seconds": 3,
         "twilio_list_lag_seconds": 1,
         "reconcile_after_seconds": 9,

@@ -51,7 +51,13 @@ class Observed:
         with captured_output() as output:
             log = EventLog("DEBUG", "1.0.0", SETTINGS.metrics_namespace)
             self.function = InMemoryFunction(telemetry=log, heartbeat_type=StillHeart)
-            self.answer = index.handle(self.function.runtime(), case.event, Context())
+            try:
+                self.answer = index.handle(self.function.runtime(), case.event, Context())
+            except index.InvalidEventError:
+                self.answer = {"batchItemFailures": []}
+                self.understood = False
+            else:
+                self.understood = True
             self.printed = output.text
         self.lines: list[dict[str, Any]] = [json.loads(line) for line in self.printed.splitlines() if line]
         self.again: list[str] = [entry["itemIdentifier"] for entry in self.answer["batchItemFailures"]]
@@ -102,7 +108,9 @@ def judge(case: Case) -> Verdict:
 
 def _violations(observed: Observed) -> Iterator[str]:
     yield from _shape(observed)
-    yield from _fates(observed)
+    yield from _understood(observed)
+    if observed.understood:
+        yield from _fates(observed)
     yield from _visibility(observed)
     yield from _sent(observed)
     yield from _log(observed)
@@ -122,6 +130,13 @@ def _shape(observed: Observed) -> Iterator[str]:
     if set(observed.answer) != {"batchItemFailures"} or not all(isinstance(name, str) for name in observed.again):
         yield "the answer is no batch response"
     json.dumps(observed.answer, ensure_ascii=False).encode()
+
+
+def _understood(observed: Observed) -> Iterator[str]:
+    """An event that is none of SQS has no result, after which something could be deleted."""
+    is_batch = isinstance(observed.case.event, dict) and isinstance(observed.case.event.get("Records"), list)
+    if observed.understood != (is_batch and (bool(observed.named) or not observed.records)):
+        yield "an event that is none of SQS has a result; or one that is has none"
 
 
 def _fates(observed: Observed) -> Iterator[str]:

@@ -28,12 +28,15 @@ SETTINGS = {
 
 
 class Context:
-    """Lambda's, with five minutes left."""
+    """Lambda's, at the start of an invocation."""
 
     aws_request_id = "request-1"
 
+    def __init__(self, timeout_seconds: float = 300) -> None:
+        self._timeout_seconds = timeout_seconds
+
     def get_remaining_time_in_millis(self) -> int:
-        return 300_000
+        return round(self._timeout_seconds * 1000)
 
 
 @pytest.fixture
@@ -91,14 +94,50 @@ def test_a_record_without_a_name_keeps_the_whole_batch_from_being_deleted(
     assert function.telemetry.only("invalid_event").fields == {"records": 3}
 
 
-@pytest.mark.parametrize(
-    "event", [None, {}, [], "text", 5, {"Records": None}, {"Records": {}}, {"records": []}, {"Records": "text"}]
-)
-def test_an_event_that_is_none_of_sqs_has_nothing_to_deliver_again(function: InMemoryFunction, event: Any) -> None:
-    response = handle(function, event)
+NOT_SQS: list[Any] = [
+    None,
+    {},
+    [],
+    "text",
+    5,
+    {"Records": None},
+    {"Records": {}},
+    {"records": []},
+    {"Records": "text"},
+    [make_record()],
+    {"detail-type": "Scheduled Event", "source": "aws.events"},
+    {"Records": [{"EventSource": "aws:sns", "Sns": {"MessageId": "1", "Message": make_body()}}]},
+    {"Records": [{"eventSource": "aws:s3", "s3": {}}, {"eventSource": "aws:s3", "s3": {}}]},
+    {"Records": [None]},
+]
 
-    assert response == {"batchItemFailures": []}
+
+@pytest.mark.parametrize("event", NOT_SQS, ids=str)
+def test_an_event_that_is_none_of_sqs_is_an_error(function: InMemoryFunction, event: Any) -> None:
+    """A pipe hands over a bare list, and deletes its messages after any result: only an error keeps them."""
+    with pytest.raises(index.InvalidEventError):
+        handle(function, event)
+
     assert function.telemetry.events() == ["invalid_event"]
+    assert function.whatsapp.delivered == []
+
+
+@pytest.mark.parametrize(
+    ("timeout_seconds", "refused"), [(30, True), (36.9, True), (37, False), (38, False), (300, False)]
+)
+def test_a_timeout_in_which_nothing_can_be_sent_is_refused_before_anything_is_tried(
+    function: InMemoryFunction, timeout_seconds: float, refused: bool
+) -> None:
+    context = Context(timeout_seconds)
+
+    if refused:
+        with pytest.raises(index.TimeoutTooShortError, match="at least 38 s"):
+            index.handle(function.runtime(), make_event(make_record()), context)
+    else:
+        index.handle(function.runtime(), make_event(make_record()), context)
+
+    assert ("start_refused" in function.telemetry.events()) == refused
+    assert bool(function.store.records) == (not refused)
 
 
 def test_an_empty_batch_is_done(function: InMemoryFunction) -> None:

@@ -5,7 +5,7 @@ locals {
   setting_ranges = {
     heartbeat_interval_seconds = [1, 21600]
     max_concurrent_messages    = [1, 100]
-    safety_margin_seconds      = [1, 300]
+    safety_margin_seconds      = [5, 300]
     secrets_cache_seconds      = [0, 86400]
     twilio_timeout_seconds     = [2, 120]
     twilio_list_lag_seconds    = [0, 3600]
@@ -27,6 +27,9 @@ locals {
   # A send must fit between two renewals of the lease, which ends safety_margin_seconds before the visibility timeout;
   # 2 s are for clocks that disagree.
   lease_needs_seconds = local.effective.safety_margin_seconds + local.effective.heartbeat_interval_seconds + local.effective.twilio_timeout_seconds + 2
+
+  # Settings.min_timeout_seconds of lambda/utils/settings.py.
+  timeout_needs_seconds = local.effective.safety_margin_seconds + local.effective.twilio_timeout_seconds + 3
 
   environment_variables = merge(
     {
@@ -98,8 +101,8 @@ resource "aws_lambda_function" "this" {
       error_message = "There is no deployment package at ${var.package_path}: build it with `make package`, or set package_path."
     }
     precondition {
-      condition     = local.effective.safety_margin_seconds < var.timeout_seconds
-      error_message = "safety_margin_seconds must be below timeout_seconds, or the function would stop before it starts."
+      condition     = var.timeout_seconds >= local.timeout_needs_seconds
+      error_message = "timeout_seconds must be at least safety_margin_seconds + twilio_timeout_seconds + 3 (${local.timeout_needs_seconds} s): in less, no message can be sent, and the function refuses to start."
     }
     precondition {
       condition     = local.effective.reconcile_after_seconds >= local.effective.twilio_timeout_seconds + local.effective.twilio_list_lag_seconds

@@ -161,7 +161,7 @@ variable "settings" {
     log_level                  = optional(string) # INFO; DEBUG, WARNING, ERROR or CRITICAL
     heartbeat_interval_seconds = optional(number) # 120; 1 to 21600
     max_concurrent_messages    = optional(number) # 10; 1 to 100
-    safety_margin_seconds      = optional(number) # 15; 1 to 300
+    safety_margin_seconds      = optional(number) # 15; 5 to 300
     secrets_cache_seconds      = optional(number) # 300; 0 to 86400
     openai_api                 = optional(string) # responses; assistants for a server that still speaks Assistants v2
     openai_background          = optional(bool)   # true
@@ -173,7 +173,7 @@ variable "settings" {
     twilio_list_lag_seconds    = optional(number) # 30; 0 to 3600
     reconcile_after_seconds    = optional(number) # 60; 1 to 7200, at least the sum of the two before it
     max_message_parts          = optional(number) # 3; 1 to 10
-    record_retention_days      = optional(number) # 0, which keeps records for ever; else 30 to 3650
+    record_retention_days      = optional(number) # 0, which keeps records for ever; else 30 to 3650, from the last write
   })
   default  = {}
   nullable = false
@@ -189,8 +189,13 @@ variable "settings" {
   }
 
   validation {
-    condition     = alltrue([for url in [var.settings.openai_base_url, var.settings.twilio_api_base_url, var.settings.twilio_status_callback_url] : url == null ? true : can(regex("^https?://[^\\s/]+(/\\S*)?$", url))])
-    error_message = "openai_base_url, twilio_api_base_url and twilio_status_callback_url must be http or https URLs."
+    condition     = alltrue([for url in [var.settings.openai_base_url, var.settings.twilio_api_base_url] : url == null ? true : can(regex("^(https://(\\[[0-9A-Fa-f:.]+\\]|[^\\s/?#@:]+)|http://(localhost|[A-Za-z0-9.-]+\\.localhost|host\\.docker\\.internal|127(\\.[0-9]{1,3}){3}|\\[::1\\]))(:[0-9]{1,5})?(/[^\\s?#]*)?$", url))])
+    error_message = "openai_base_url and twilio_api_base_url must be https URLs (http only to this machine), without user, query or fragment: keys and texts go there."
+  }
+
+  validation {
+    condition     = var.settings.twilio_status_callback_url == null ? true : can(regex("^https?://[^\\s/]+(/\\S*)?$", var.settings.twilio_status_callback_url))
+    error_message = "twilio_status_callback_url must be an http or https URL."
   }
 
   validation {
@@ -198,7 +203,7 @@ variable "settings" {
       for name, range in local.setting_ranges :
       var.settings[name] == null ? true : var.settings[name] == floor(var.settings[name]) && var.settings[name] >= range[0] && var.settings[name] <= range[1]
     ])
-    error_message = "A setting is not a whole number in its range: heartbeat_interval_seconds 1 to 21600, max_concurrent_messages 1 to 100, safety_margin_seconds 1 to 300, secrets_cache_seconds 0 to 86400, twilio_timeout_seconds 2 to 120, twilio_list_lag_seconds 0 to 3600, reconcile_after_seconds 1 to 7200, max_message_parts 1 to 10, record_retention_days 0 to 3650."
+    error_message = "A setting is not a whole number in its range: heartbeat_interval_seconds 1 to 21600, max_concurrent_messages 1 to 100, safety_margin_seconds 5 to 300, secrets_cache_seconds 0 to 86400, twilio_timeout_seconds 2 to 120, twilio_list_lag_seconds 0 to 3600, reconcile_after_seconds 1 to 7200, max_message_parts 1 to 10, record_retention_days 0 to 3650."
   }
 
   validation {
@@ -252,15 +257,25 @@ variable "queue_url" {
 }
 
 variable "queue_visibility_timeout_seconds" {
-  description = "Visibility timeout of that queue, in seconds (VISIBILITY_TIMEOUT_SECONDS)."
+  description = "Visibility timeout of that queue, in seconds (VISIBILITY_TIMEOUT_SECONDS; 4 to 42300)."
   type        = number
   nullable    = false
+
+  validation {
+    condition     = var.queue_visibility_timeout_seconds >= 4 && var.queue_visibility_timeout_seconds <= 42300
+    error_message = "The queue's visibility timeout must be 4 to 42300 s: SQS hides a message for 12 hours in all, counted from its receive, and the last heartbeat comes up to 900 s later."
+  }
 }
 
 variable "queue_max_receive_count" {
-  description = "Deliveries before that queue's DLQ (MAX_RECEIVE_COUNT)."
+  description = "Deliveries before that queue's DLQ (MAX_RECEIVE_COUNT; 3 to 1000)."
   type        = number
   nullable    = false
+
+  validation {
+    condition     = var.queue_max_receive_count >= 3 && var.queue_max_receive_count <= 1000
+    error_message = "The queue must deliver a message 3 to 1000 times before its DLQ: two receives may be lost to faults that pass."
+  }
 }
 
 variable "table_arn" {

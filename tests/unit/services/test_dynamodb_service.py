@@ -16,6 +16,7 @@ from core.conversation import Conversation, ConversationKey, Failure, Mode, Repl
 from core.errors import LeaseHeldError, LostLeaseError, PermanentError, StoreUnavailableError
 from core.lease import Lease
 from core.ports import ChatMessage, Closing, Failing
+from services.conversation_item import iso
 from services.dynamodb_service import DynamoDBConversationStore
 from tests.fakes.clock import START
 
@@ -422,6 +423,25 @@ def test_the_record_of_a_refused_message_has_its_end_too(table: Stubber) -> None
     )
 
     store_on(table, retention_days=30).reject(KEY, MARK)
+
+
+def test_the_end_of_a_record_counts_from_its_last_write(table: Stubber) -> None:
+    later, lease = START + timedelta(days=20), Lease("me")
+    lease.take(KEY, ENDS_AT)
+    expect_update(
+        table,
+        "SET #outcome_unknown = :outcome_unknown, #updated_at = :updated_at, #expires_at = :expires_at",
+        "lease_owner = :me",
+        ["outcome_unknown", "updated_at", "expires_at"],
+        {
+            ":outcome_unknown": {"BOOL": True},
+            ":updated_at": {"S": iso(later)},
+            ":expires_at": {"N": str(int((later + timedelta(days=30)).timestamp()))},
+            ":me": {"S": "me"},
+        },
+    )
+
+    store_on(table, retention_days=30).record_unknown(lease, later)
 
 
 def test_a_write_without_a_lease_is_not_even_tried(store: DynamoDBConversationStore) -> None:

@@ -11,7 +11,7 @@ from pydantic.fields import FieldInfo
 
 from core.events import Event, Metric
 from core.telemetry import LogFields
-from utils.settings import Settings
+from utils.settings import BASE_URL_PATTERN, MIN_WORK_SECONDS, Settings
 
 TERRAFORM = Path(__file__).resolve().parents[3] / "terraform"
 PROCESSOR = (TERRAFORM / "modules" / "processor" / "main.tf").read_text(encoding="utf-8")
@@ -80,6 +80,25 @@ def test_terraform_checks_rules_with_the_functions_own_defaults() -> None:
     defaults = {name.lower(): field.default for name, field in settings()}
 
     assert {name: int(value) for name, value in known.items()} == {name: defaults[name] for name in known}
+
+
+def test_a_plan_refuses_what_the_function_would_refuse() -> None:
+    variables = (TERRAFORM / "modules" / "processor" / "variables.tf").read_text(encoding="utf-8")
+    queue = (TERRAFORM / "modules" / "queue" / "variables.tf").read_text(encoding="utf-8")
+    visibility, receives = (
+        next(field for name, field in settings() if name == wanted).metadata
+        for wanted in ("VISIBILITY_TIMEOUT_SECONDS", "MAX_RECEIVE_COUNT")
+    )
+
+    assert BASE_URL_PATTERN.replace("\\", "\\\\") in variables
+    for text, prefix in ((variables, "queue_"), (queue, "")):
+        for name, (low, high) in (("visibility_timeout_seconds", visibility), ("max_receive_count", receives)):
+            assert f"var.{prefix}{name} >= {low.ge} && var.{prefix}{name} <= {high.le}\n" in text
+    needs = re.search(r"timeout_needs_seconds = (.*)", PROCESSOR)
+    assert needs is not None
+    assert needs[1] == (
+        f"local.effective.safety_margin_seconds + local.effective.twilio_timeout_seconds + {MIN_WORK_SECONDS}"
+    )
 
 
 def test_the_critical_filter_waits_for_a_line_that_the_function_writes() -> None:

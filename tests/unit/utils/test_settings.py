@@ -109,11 +109,11 @@ INVALID = [
     ("LOG_LEVEL", "LOUD"),
     ("VERSION", "1.0 beta"),
     ("METRICS_NAMESPACE", "AI Comms"),
-    ("VISIBILITY_TIMEOUT_SECONDS", "43201"),
+    ("VISIBILITY_TIMEOUT_SECONDS", "42301"),
     ("HEARTBEAT_INTERVAL_SECONDS", "0"),
-    ("MAX_RECEIVE_COUNT", "0"),
+    ("MAX_RECEIVE_COUNT", "2"),
     ("MAX_CONCURRENT_MESSAGES", "101"),
-    ("SAFETY_MARGIN_SECONDS", "0"),
+    ("SAFETY_MARGIN_SECONDS", "4"),
     ("SECRETS_CACHE_SECONDS", "-1"),
     ("OPENAI_API", "completions"),
     ("OPENAI_BACKGROUND", "perhaps"),
@@ -135,6 +135,60 @@ def test_an_invalid_variable_is_named_and_its_value_is_not_shown(name: str, valu
 
     assert fault.startswith(f"{name}: ")
     assert f" {value}" not in f" {fault} "
+
+
+BASE_URLS = ("OPENAI_BASE_URL", "TWILIO_API_BASE_URL")
+
+
+@pytest.mark.parametrize("name", BASE_URLS)
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://api.openai.com/v1",
+        "http://10.0.0.5",
+        "http://localhost.example",
+        "http://127.0.0.1.example",
+        "http://128.0.0.1",
+        "https://api.openai.com/v1?api-version=2",
+        "https://api.openai.com/v1#part",
+        "https://user:secret@api.openai.com",
+        "https://api.openai.com?",
+        "https://",
+        "https://:443",
+        "https://api.openai.com:port",
+        "https://api.openai.com/v 1",
+        "ftp://api.openai.com",
+        "api.openai.com",
+        "http://[::2]",
+    ],
+)
+def test_a_base_url_that_could_lose_keys_or_requests_is_refused(name: str, url: str) -> None:
+    (fault,) = faults(**{name: url})
+
+    assert fault == f"{name}: must be https, or http to this machine, without user, query or fragment"
+
+
+@pytest.mark.parametrize("name", BASE_URLS)
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://eu.api.openai.com/v1",
+        "https://proxy.internal:8443/openai/v1/",
+        "https://[2001:db8::1]:443",
+        "http://localhost:8080/v1",
+        "http://stubs.localhost",
+        "http://127.0.0.1:8080",
+        "http://[::1]:8080/v1",
+        "http://host.docker.internal:8080/v1",
+    ],
+)
+def test_https_and_this_machine_are_accepted(name: str, url: str) -> None:
+    assert Settings.from_environ(environ(**{name: url}))
+
+
+def test_a_status_callback_may_carry_a_query() -> None:
+    """It is the one place where Twilio lets a sender put something of its own."""
+    assert Settings.from_environ(environ(TWILIO_STATUS_CALLBACK_URL="https://example.com/status?from=dev"))
 
 
 def test_every_variable_has_a_case_above() -> None:
@@ -179,6 +233,8 @@ def test_variables_that_contradict_each_other_are_refused(variables: dict[str, s
     "variables",
     [
         pytest.param({"RECONCILE_AFTER_SECONDS": "50"}, id="window"),
+        pytest.param({"MAX_RECEIVE_COUNT": "3", "SAFETY_MARGIN_SECONDS": "5"}, id="receives and margin"),
+        pytest.param({"VISIBILITY_TIMEOUT_SECONDS": "42300"}, id="longest visibility"),
         pytest.param({"VISIBILITY_TIMEOUT_SECONDS": "158"}, id="visibility"),
         pytest.param({"HEARTBEAT_INTERVAL_SECONDS": "322"}, id="heartbeat"),
         pytest.param({"RECORD_RETENTION_DAYS": "30"}, id="retention"),
@@ -190,6 +246,13 @@ def test_the_limits_themselves_are_accepted(variables: dict[str, str]) -> None:
 
 def test_all_contradictions_are_reported_together() -> None:
     assert len(faults(RECONCILE_AFTER_SECONDS="49", VISIBILITY_TIMEOUT_SECONDS="60", RECORD_RETENTION_DAYS="1")) == 3
+
+
+def test_the_shortest_timeout_has_room_for_margin_send_and_work() -> None:
+    settings = Settings.from_environ(environ(SAFETY_MARGIN_SECONDS="10", TWILIO_TIMEOUT_SECONDS="30"))
+
+    assert settings.min_timeout_seconds == 43
+    assert Settings.from_environ(REQUIRED).min_timeout_seconds == 38
 
 
 def test_a_lease_ends_a_margin_before_the_visibility() -> None:

@@ -54,12 +54,59 @@ run "polls_are_not_throttled_by_the_reservation" {
   expect_failures = [aws_lambda_event_source_mapping.this]
 }
 
-run "work_stops_before_lambda_stops_it" {
+run "a_message_can_be_sent_within_the_timeout" {
   command = plan
   variables {
-    timeout_seconds = 15
+    # 15 + 20 + 3
+    timeout_seconds = 37
   }
   expect_failures = [aws_lambda_function.this]
+}
+
+run "the_shortest_timeout_is_accepted" {
+  command = plan
+  variables {
+    timeout_seconds = 38
+  }
+}
+
+run "two_receives_may_be_lost" {
+  command = plan
+  variables {
+    queue_max_receive_count = 2
+  }
+  expect_failures = [var.queue_max_receive_count]
+}
+
+run "the_last_heartbeat_stays_within_twelve_hours" {
+  command = plan
+  variables {
+    queue_visibility_timeout_seconds = 42301
+  }
+  expect_failures = [var.queue_visibility_timeout_seconds]
+}
+
+run "keys_do_not_travel_in_the_open" {
+  command = plan
+  variables {
+    settings = { openai_base_url = "http://openai.example/v1" }
+  }
+  expect_failures = [var.settings]
+}
+
+run "a_base_url_has_no_query" {
+  command = plan
+  variables {
+    settings = { twilio_api_base_url = "https://twilio.example?key=1" }
+  }
+  expect_failures = [var.settings]
+}
+
+run "stubs_on_this_machine_are_accepted" {
+  command = plan
+  variables {
+    settings = { openai_base_url = "http://127.0.0.1:8080/v1", twilio_api_base_url = "http://host.docker.internal:8080" }
+  }
 }
 
 run "nothing_is_sent_again_before_twilio_must_list_it" {

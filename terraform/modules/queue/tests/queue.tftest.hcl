@@ -128,7 +128,7 @@ run "values_below_their_range_are_refused" {
     visibility_timeout_seconds    = 3
     message_retention_seconds     = 59
     dead_letter_retention_seconds = 59
-    max_receive_count             = 0
+    max_receive_count             = 2
   }
   expect_failures = [var.name, var.dead_letter_name, var.visibility_timeout_seconds, var.message_retention_seconds, var.dead_letter_retention_seconds, var.max_receive_count]
 }
@@ -138,7 +138,7 @@ run "values_above_their_range_are_refused" {
   variables {
     name                          = "queue.fifo"
     dead_letter_name              = "dlq.fifo"
-    visibility_timeout_seconds    = 43201
+    visibility_timeout_seconds    = 42301
     message_retention_seconds     = 1209601
     dead_letter_retention_seconds = 1209601
     max_receive_count             = 1001
@@ -152,7 +152,7 @@ run "fractions_are_refused" {
     visibility_timeout_seconds    = 4.5
     message_retention_seconds     = 60.5
     dead_letter_retention_seconds = 1000.5
-    max_receive_count             = 1.5
+    max_receive_count             = 3.5
   }
   expect_failures = [var.visibility_timeout_seconds, var.message_retention_seconds, var.dead_letter_retention_seconds, var.max_receive_count]
 }
