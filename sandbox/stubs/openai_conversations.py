@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from sandbox.stubs import payloads
-from sandbox.stubs.openai_rules import MAX_ITEMS, OpenAIRefusal, body_of, check_metadata, content_text, page_of
+from sandbox.stubs.openai_rules import OpenAIRefusal, body_of, check_metadata, content_text, page_of
 from sandbox.stubs.routes import Call
 from sandbox.stubs.script import is_match
 from sandbox.stubs.wire import Reply, Request
@@ -54,12 +54,8 @@ class Conversations:
         self._by_id: dict[str, Conversation] = {}
         self._handlers: dict[str, Callable[[Call, Request], Reply]] = {
             "create": self._create,
-            "get": lambda call, _: Reply.of_json(self.get(call).resource()),
-            "update": self._update,
             "delete": self._delete,
-            "items.create": self._add_items,
             "items.list": lambda call, request: Reply.of_json(page_of(self.get(call).items, request.query)),
-            "items.get": lambda call, _: Reply.of_json(self._item(call)),
             "items.delete": self._delete_item,
         }
 
@@ -107,32 +103,14 @@ class Conversations:
     def _create(self, _call: Call, request: Request) -> Reply:
         body = body_of(request)
         check_metadata(body)
-        conversation = Conversation(
-            payloads.new_id("conv"), self._clock(), dict(body.get("metadata") or {}), _new_items(body)
-        )
+        conversation = Conversation(payloads.new_id("conv"), self._clock(), dict(body.get("metadata") or {}))
         self._by_id[conversation.id] = conversation
-        return Reply.of_json(conversation.resource())
-
-    def _update(self, call: Call, request: Request) -> Reply:
-        body, conversation = body_of(request), self.get(call)
-        check_metadata(body)
-        conversation.metadata = dict(body.get("metadata") or {})
         return Reply.of_json(conversation.resource())
 
     def _delete(self, call: Call, _request: Request) -> Reply:
         conversation = self.get(call)
         del self._by_id[conversation.id]
         return Reply.of_json(payloads.deleted(conversation.id, "conversation"))
-
-    def _add_items(self, call: Call, request: Request) -> Reply:
-        conversation = self.free(call.ids["conversation_id"])
-        items = _new_items(body_of(request))
-        if not items:
-            raise OpenAIRefusal(
-                "Missing required parameter: 'items'.", param="items", code="missing_required_parameter"
-            )
-        conversation.items += items
-        return Reply.of_json(payloads.listing(items, has_more=False))
 
     def _item(self, call: Call) -> dict[str, Any]:
         for item in self.get(call).items:
@@ -144,18 +122,6 @@ class Conversations:
         conversation = self.get(call)
         conversation.items.remove(self._item(call))
         return Reply.of_json(conversation.resource())
-
-
-def _new_items(body: Mapping[str, Any]) -> list[dict[str, Any]]:
-    items = body.get("items") or []
-    if len(items) > MAX_ITEMS:
-        raise OpenAIRefusal(
-            f"Invalid 'items': array too long. Expected an array with maximum length {MAX_ITEMS},"
-            f" but got an array with length {len(items)} instead.",
-            param="items",
-            code="array_above_max_length",
-        )
-    return [payloads.input_item(payloads.new_id("msg"), item) for item in items]
 
 
 def _text(item: Mapping[str, Any]) -> str:

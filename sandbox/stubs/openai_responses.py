@@ -1,4 +1,4 @@
-"""Responses: create, in the foreground or the background, poll, cancel, delete."""
+"""Responses: create, in the foreground or the background, poll, delete."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,6 @@ from sandbox.stubs.openai_rules import (
     check_create_response,
     input_items,
     input_text,
-    page_of,
     poll_headers,
 )
 from sandbox.stubs.outcomes import Execution, Outcome, usage_tokens
@@ -55,8 +54,7 @@ class Response:
 
     def items(self) -> list[dict[str, Any]]:
         """Return what a conversation takes over: input and output of a completed response, else nothing."""
-        is_complete = self.execution.cancel_requested is None and self.outcome.state == "completed"
-        return self.input + self.output if is_complete else []
+        return self.input + self.output if self.outcome.state == "completed" else []
 
     def resource(self, status: str) -> dict[str, Any]:
         outcome = self.outcome
@@ -99,16 +97,10 @@ class Responses:
         if call.operation == "openai.responses.create":
             return self._create(body_of(request), text)
         response = self._get(call)
-        match call.operation.removeprefix("openai.responses."):
-            case "get":
-                return self._show(response)
-            case "cancel":
-                return self._cancel(response)
-            case "input_items":
-                return Reply.of_json(page_of(response.input, request.query))
-            case _:
-                del self._by_id[response.id]
-                return Reply.of_json(payloads.deleted(response.id, "response"))
+        if call.operation == "openai.responses.get":
+            return self._show(response)
+        del self._by_id[response.id]
+        return Reply.of_json(payloads.deleted(response.id, "response"))
 
     def find(self, response_id: str) -> Response | None:
         return self._by_id.get(response_id)
@@ -134,7 +126,7 @@ class Responses:
         response = Response(
             id=response_id,
             request=body,
-            execution=Execution(outcome, self._clock(), seconds, is_response=True),
+            execution=Execution(outcome, self._clock(), seconds),
             told=told,
             input=[payloads.input_item(payloads.new_id("msg"), item) for item in input_items(body["input"])],
             output=_output(outcome, told, body),
@@ -163,13 +155,6 @@ class Responses:
     def _show(self, response: Response) -> Reply:
         status = response.execution.state(self._clock())
         return Reply.of_json(response.resource(status), headers=poll_headers(self._settings))
-
-    def _cancel(self, response: Response) -> Reply:
-        if not response.is_background:
-            raise OpenAIRefusal("Cannot cancel a synchronous response.")
-        if response.is_active(self._clock()):
-            response.execution.cancel_requested = self._clock()
-        return self._show(response)
 
     def _get(self, call: Call) -> Response:
         response = self._by_id.get(call.ids["response_id"])

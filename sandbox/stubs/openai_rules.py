@@ -13,7 +13,6 @@ from sandbox.stubs.settings import Settings
 from sandbox.stubs.wire import NOT_JSON, Reply, Request
 
 MAX_METADATA_PAIRS = 16
-MAX_ITEMS = 20
 MAX_PAGE = 100
 MIN_OUTPUT_TOKENS = 16
 

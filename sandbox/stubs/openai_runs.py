@@ -42,7 +42,7 @@ class Run:
         status = status or self.execution.state(now)
         outcome = self.outcome
         has_usage = status in ("completed", "incomplete", "failed", "cancelled", "expired")
-        asked = (self.assistant.get("instructions") or "") + self.told
+        asked = (self.request.get("instructions") or "") + self.told
         tokens_in, tokens_out, _ = usage_tokens(outcome, asked, "".join(self.written))
         return payloads.run(
             self.request,
@@ -86,7 +86,7 @@ class Run:
         ]
 
 
-def write_texts(outcome: Outcome, told: str, request: Mapping[str, Any], assistant: Mapping[str, Any]) -> list[str]:
+def write_texts(outcome: Outcome, told: str, request: Mapping[str, Any]) -> list[str]:
     """Return the texts of a run's messages; Assistants know no phases, so commentary is one like others."""
     texts = list(outcome.commentary)
     if outcome.silent or outcome.refusal is not None:
@@ -97,20 +97,17 @@ def write_texts(outcome: Outcome, told: str, request: Mapping[str, Any], assista
         return texts
     return [
         *texts,
-        reply_text(told, _flat(request.get("response_format") or assistant.get("response_format"))),
+        reply_text(told, _flat(request.get("response_format"))),
     ]
 
 
-def check_no_active_run(run: Run | None, thread_id: str, what: str) -> None:
-    """Refuse new messages or runs while a run is active.
+def check_no_active_run(run: Run | None, thread_id: str) -> None:
+    """Refuse a new run while one is active.
 
     Source: wording as quoted in openai-python issue 1023; there is no code to tell it by.
     """
-    if run is None:
-        return
-    if what == "messages":
-        raise OpenAIRefusal(f"Can't add messages to {thread_id} while a run {run.id} is active.")
-    raise OpenAIRefusal(f"Thread {thread_id} already has an active run {run.id}.")
+    if run is not None:
+        raise OpenAIRefusal(f"Thread {thread_id} already has an active run {run.id}.")
 
 
 def _flat(format_: Any) -> Mapping[str, Any] | None:

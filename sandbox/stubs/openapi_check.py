@@ -17,6 +17,8 @@ from werkzeug.datastructures import Headers, ImmutableMultiDict
 
 from sandbox.stubs.journal import Exchange
 
+FOLDER = Path(__file__).parents[1] / "openapi"
+
 DOCUMENTS = {
     "twilio": "twilio_messages_v2010.json",
     "assistants": "openai_assistants_v2.json",
@@ -50,7 +52,7 @@ _ORIGIN = "http://stub"
 _MAX_FAULT_CHARACTERS = 400
 
 
-def validate_journal(journal: Iterable[Exchange], openapi_dir: Path) -> list[str]:
+def validate_journal(journal: Iterable[Exchange]) -> list[str]:
     """Return every way in which the recorded traffic departs from the documents; empty is good.
 
     Requests are checked unless the stub refused them itself. Answers are checked where the documents specify their
@@ -61,18 +63,18 @@ def validate_journal(journal: Iterable[Exchange], openapi_dir: Path) -> list[str
         return [
             f"#{exchange.number} {exchange.method} {exchange.path} ({exchange.status}): {fault}"
             for exchange in journal
-            for fault in _faults(exchange, openapi_dir)
+            for fault in _faults(exchange)
         ]
 
 
-def _faults(exchange: Exchange, openapi_dir: Path) -> Iterator[str]:
+def _faults(exchange: Exchange) -> Iterator[str]:
     vendor, _, rest = exchange.operation.partition(".")
     if rest in ("", "unknown"):
         yield "no such operation"
         return
     area = rest.split(".")[0]
-    name = "twilio" if vendor == "twilio" else "assistants" if area in ("assistants", "threads") else "responses"
-    document = _load(openapi_dir / DOCUMENTS[name])
+    name = "twilio" if vendor == "twilio" else "assistants" if area == "threads" else "responses"
+    document = _load(FOLDER / DOCUMENTS[name])
     request = _request(exchange)
     is_refused = exchange.fault is None and exchange.status is not None and exchange.status >= 400
     if exchange.authorized and not is_refused:

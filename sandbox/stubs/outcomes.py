@@ -12,8 +12,6 @@ QUEUED_SHARE = 0.2
 RUN_EXPIRES_SECONDS = 600
 """An Assistants run that waits for its caller expires after this time."""
 
-CANCELLING_SECONDS = 0.2
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
@@ -59,37 +57,28 @@ class Outcome:
 
 @dataclass(slots=True)
 class Execution:
-    """One run in time; `is_response` tells a response from an Assistants run."""
+    """One run in time."""
 
     outcome: Outcome
     started: float
     seconds: float
-    is_response: bool
-    cancel_requested: float | None = None
-    tools_answered: float | None = None
 
     def state(self, now: float) -> str:
         """Return where the run stands."""
-        if self.cancel_requested is not None:
-            return "cancelled" if now >= self.ended_at else "cancelling"
         if now < self.ended_at:
             return "in_progress" if now >= self.ended_at - self.seconds * (1 - QUEUED_SHARE) else "queued"
         if self.outcome.state != "requires_action":
             return self.outcome.state
-        if self.tools_answered is not None:
-            return "completed"
         return "requires_action" if now < self.started + RUN_EXPIRES_SECONDS else "expired"
 
     @property
     def ended_at(self) -> float:
         """When it ends, or ended; for a run that waits for its caller, when it began to wait."""
-        if self.cancel_requested is not None:
-            return self.cancel_requested + (0 if self.is_response else CANCELLING_SECONDS)
-        return (self.started if self.tools_answered is None else self.tools_answered) + self.seconds
+        return self.started + self.seconds
 
     def is_active(self, now: float) -> bool:
         """Tell whether the conversation or thread is still taken by this run."""
-        return self.state(now) in ("queued", "in_progress", "cancelling", "requires_action")
+        return self.state(now) in ("queued", "in_progress", "requires_action")
 
 
 def usage_tokens(outcome: Outcome, asked: str, answered: str) -> tuple[int, int, int]:

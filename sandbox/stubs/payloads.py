@@ -163,24 +163,6 @@ def deleted(object_id: str, kind: str) -> JsonObject:
 # --- OpenAI: Assistants v2 ---
 
 
-def assistant(assistant_id: str, created_at: float, request: Mapping[str, Any]) -> JsonObject:
-    return {
-        "id": assistant_id,
-        "object": "assistant",
-        "created_at": int(created_at),
-        "name": request.get("name"),
-        "description": request.get("description"),
-        "model": request["model"],
-        "instructions": request.get("instructions"),
-        "tools": request.get("tools") or [],
-        "tool_resources": request.get("tool_resources"),
-        "metadata": request.get("metadata") or {},
-        "temperature": request.get("temperature") or 1.0,
-        "top_p": request.get("top_p") or 1.0,
-        "response_format": request.get("response_format") or "auto",
-    }
-
-
 def thread(thread_id: str, created_at: float, request: Mapping[str, Any]) -> JsonObject:
     return {
         "id": thread_id,
@@ -248,7 +230,7 @@ def run(
 ) -> JsonObject:
     """Build a run; what the caller did not ask for comes from the assistant."""
     ended = None if ended_at is None else int(ended_at)
-    is_waiting = status in ("queued", "in_progress", "requires_action", "cancelling")
+    is_waiting = status in ("queued", "in_progress", "requires_action")
     return {
         "id": run_id,
         "object": "thread.run",
@@ -265,8 +247,8 @@ def run(
         "last_error": last_error,
         "incomplete_details": None if incomplete_reason is None else {"reason": incomplete_reason},
         "model": request.get("model") or assistant["model"],
-        "instructions": request.get("instructions") or assistant.get("instructions") or "",
-        "tools": request.get("tools") or assistant["tools"],
+        "instructions": request.get("instructions") or "",
+        "tools": request.get("tools") or [],
         "metadata": request.get("metadata") or {},
         "usage": usage,
         "temperature": request.get("temperature") or 1.0,
@@ -276,7 +258,7 @@ def run(
         "truncation_strategy": request.get("truncation_strategy") or {"type": "auto", "last_messages": None},
         "tool_choice": request.get("tool_choice") or "auto",
         "parallel_tool_calls": request.get("parallel_tool_calls", True),
-        "response_format": request.get("response_format") or assistant.get("response_format") or "auto",
+        "response_format": request.get("response_format") or "auto",
     }
 
 

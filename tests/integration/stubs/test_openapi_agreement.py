@@ -2,7 +2,6 @@
 
 import dataclasses
 import warnings
-from pathlib import Path
 from typing import Any
 
 import openai as sdk
@@ -12,18 +11,10 @@ from twilio.base.exceptions import TwilioException
 from twilio.rest import Client
 
 from sandbox.stubs import TWILIO_ACCOUNT_SID, Fate, Outcome, Shown, StubClient, answer, drop
-from sandbox.stubs.openapi_check import DOCUMENTS, validate_journal
+from sandbox.stubs.openapi_check import validate_journal
 from sandbox.stubs.routes import OPERATIONS
 
-OPENAPI_DIR = Path(__file__).parents[4] / "shared" / "openapi"
-
-pytestmark = [
-    pytest.mark.integration,
-    pytest.mark.skipif(
-        not all((OPENAPI_DIR / name).is_file() for name in DOCUMENTS.values()),
-        reason=f"the vendors' OpenAPI documents are not at {OPENAPI_DIR}",
-    ),
-]
+pytestmark = pytest.mark.integration
 
 FORMAT: Any = {
     "format": {
@@ -61,7 +52,7 @@ RUNS_ONLY = (Outcome(state="expired"), Outcome(state="requires_action"))
 def use_responses(openai: OpenAI, stubs: StubClient) -> None:
     for outcome in ENDS + RESPONSES_ONLY:
         stubs.outcome(outcome)
-        conversation = openai.conversations.create(metadata={"a": "b"}, items=[{"role": "user", "content": "x"}])
+        conversation = openai.conversations.create(metadata={"a": "b"})
         response = openai.responses.create(
             model="gpt-6-luna",
             instructions="Be kind.",
@@ -77,21 +68,18 @@ def use_responses(openai: OpenAI, stubs: StubClient) -> None:
         )
         openai.responses.retrieve(response.id)
         openai.conversations.items.list(conversation.id, limit=10, order="desc")
-        openai.responses.cancel(response.id)
-        openai.responses.input_items.list(response.id)
     openai.responses.create(model="gpt-6-luna", input="Hello", previous_response_id=response.id)
-    items = openai.conversations.items.create(conversation.id, items=[{"role": "user", "content": "x"}])
-    openai.conversations.items.retrieve(items.data[0].id or "", conversation_id=conversation.id)
-    openai.conversations.items.delete(items.data[0].id or "", conversation_id=conversation.id)
-    openai.conversations.items.list(openai.conversations.create().id)
-    openai.conversations.update(conversation.id, metadata={"a": "c"})
-    openai.conversations.retrieve(conversation.id)
+    conversation = openai.conversations.create()
+    openai.conversations.items.list(conversation.id)
+    openai.responses.create(model="gpt-6-luna", input="Hello", conversation=conversation.id)
+    for item in openai.conversations.items.list(conversation.id).data:
+        openai.conversations.items.delete(item.id or "", conversation_id=conversation.id)
     openai.conversations.delete(conversation.id)
     openai.responses.delete(response.id)
     with pytest.raises(sdk.NotFoundError):
-        openai.responses.cancel(response.id)
+        openai.responses.retrieve(response.id)
     with pytest.raises(sdk.NotFoundError):
-        openai.conversations.retrieve(conversation.id)
+        openai.conversations.items.list(conversation.id)
     stubs.script("openai.conversations.create", answer(429))
     with pytest.raises(sdk.RateLimitError):
         openai.conversations.create()
@@ -99,32 +87,19 @@ def use_responses(openai: OpenAI, stubs: StubClient) -> None:
 
 def use_assistants(openai: OpenAI, stubs: StubClient) -> None:
     threads = openai.beta.threads
-    assistant = openai.beta.assistants.create(model="gpt-4o", name="Greeter")
-    openai.beta.assistants.retrieve(assistant.id)
-    openai.beta.assistants.list()
     for outcome in ENDS + RUNS_ONLY:
         stubs.outcome(outcome)
-        thread = threads.create(metadata={"a": "b"})
+        thread = threads.create(metadata={"a": "b"}, messages=[{"role": "user", "content": "Hello"}])
         threads.messages.list(thread.id)
-        message = threads.messages.create(thread.id, role="user", content="Hello", metadata={"a": "b"})
-        threads.messages.retrieve(message.id, thread_id=thread.id)
-        run = threads.runs.create(thread_id=thread.id, assistant_id=assistant.id, additional_instructions="Be kind.")
+        run = threads.runs.create(
+            thread_id=thread.id,
+            assistant_id="asst_1",
+            additional_instructions="Be kind.",
+            additional_messages=[{"role": "user", "content": "Hello", "metadata": {"a": "b"}}],
+            response_format={"type": "json_schema", "json_schema": {"name": "r", "schema": {"type": "object"}}},
+        )
         run = threads.runs.retrieve(run.id, thread_id=thread.id)
         threads.messages.list(thread.id, run_id=run.id, order="desc", limit=5)
-        threads.runs.list(thread.id)
-        if outcome.state == "requires_action":
-            threads.runs.submit_tool_outputs(
-                run.id, thread_id=thread.id, tool_outputs=[{"tool_call_id": "call_1", "output": "ok"}]
-            )
-        if run.status == "queued":
-            threads.runs.cancel(run.id, thread_id=thread.id)
-            threads.runs.retrieve(run.id, thread_id=thread.id)
-        threads.retrieve(thread.id)
-    threads.create_and_run(
-        assistant_id="asst_1",
-        thread={"messages": [{"role": "user", "content": "Hello"}]},
-        response_format={"type": "json_schema", "json_schema": {"name": "r", "schema": {"type": "object"}}},
-    )
     threads.delete(thread.id)
 
 
@@ -174,7 +149,7 @@ def test_traffic_of_every_operation_agrees_with_the_documents(
     journal = stubs.journal()
 
     assert {exchange.operation for exchange in journal} == set(OPERATIONS)
-    assert validate_journal(journal, OPENAPI_DIR) == []
+    assert validate_journal(journal) == []
 
 
 def test_departures_are_found_on_both_sides(openai: OpenAI, twilio: Client, stubs: StubClient) -> None:
@@ -192,9 +167,9 @@ def test_departures_are_found_on_both_sides(openai: OpenAI, twilio: Client, stub
         dataclasses.replace(response, operation="openai.unknown"),
     ]
 
-    faults = [validate_journal([exchange], OPENAPI_DIR) for exchange in wrong]
+    faults = [validate_journal([exchange]) for exchange in wrong]
 
-    assert validate_journal([response, message], OPENAPI_DIR) == []
+    assert validate_journal([response, message]) == []
     assert [bool(fault) for fault in faults] == [True] * len(wrong)
     assert [fault[0].split(": ")[1] for fault in faults[:4]] == ["request", "answer", "request", "answer"]
 
@@ -209,4 +184,4 @@ def test_scripted_garbage_and_undocumented_errors_are_exempt(openai: OpenAI, stu
     with pytest.raises(sdk.BadRequestError):
         openai.responses.create(model="gpt-6-luna", input="Hello", temperature=0.1)
 
-    assert validate_journal(stubs.journal(), OPENAPI_DIR) == []
+    assert validate_journal(stubs.journal()) == []

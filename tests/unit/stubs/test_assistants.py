@@ -9,13 +9,12 @@ from tests.unit.stubs.world import USER_MESSAGE, Answer, World
 
 @pytest.fixture
 def thread_id(world: World) -> str:
-    thread_id = world.new_id("/threads")
-    world.openai("POST", f"/threads/{thread_id}/messages", {"role": "user", "content": USER_MESSAGE})
-    return thread_id
+    return world.new_id("/threads")
 
 
 def start(world: World, thread_id: str, **changes: Any) -> Answer:
-    return world.openai("POST", f"/threads/{thread_id}/runs", {"assistant_id": "asst_1", **changes})
+    said = {"additional_messages": [{"role": "user", "content": USER_MESSAGE}]}
+    return world.openai("POST", f"/threads/{thread_id}/runs", {"assistant_id": "asst_1", **said, **changes})
 
 
 def texts(world: World, thread_id: str) -> list[str]:
@@ -82,51 +81,29 @@ def test_scripted_end_shows_on_the_run_and_leaves_no_message(
     assert texts(world, thread_id) == []
 
 
-def test_run_that_wants_a_tool_waits_completes_with_it_or_expires(world: World) -> None:
-    world.app.openai.outcomes.add(Outcome(state="requires_action", tool_name="book"), times=2)
-    first, second = world.new_id("/threads"), world.new_id("/threads")
-    answered, ignored = (start(world, thread_id).json["id"] for thread_id in (first, second))
+def test_run_that_wants_a_tool_waits_and_expires(world: World, thread_id: str) -> None:
+    world.app.openai.outcomes.add(Outcome(state="requires_action", tool_name="book"))
+    run_id = start(world, thread_id).json["id"]
 
-    waiting = world.get(f"/threads/{first}/runs/{answered}")
-    call = waiting["required_action"]["submit_tool_outputs"]["tool_calls"][0]
-    busy = start(world, first)
-    world.openai(
-        "POST",
-        f"/threads/{first}/runs/{answered}/submit_tool_outputs",
-        {"tool_outputs": [{"tool_call_id": call["id"], "output": "ok"}]},
-    )
+    waiting = world.get(f"/threads/{thread_id}/runs/{run_id}")
+    busy = start(world, thread_id)
     world.pass_time(600)
 
+    call = waiting["required_action"]["submit_tool_outputs"]["tool_calls"][0]
     assert (waiting["status"], call["function"]["name"]) == ("requires_action", "book")
     assert busy.status == 400
-    assert world.get(f"/threads/{first}/runs/{answered}")["status"] == "completed"
-    assert world.get(f"/threads/{second}/runs/{ignored}")["status"] == "expired"
+    assert world.get(f"/threads/{thread_id}/runs/{run_id}")["status"] == "expired"
 
 
-def test_cancel_passes_through_cancelling_and_is_refused_afterwards(world: World, thread_id: str) -> None:
-    world.app.settings.change({"run_seconds": 10})
-    run_id = start(world, thread_id).json["id"]
-    path = f"/threads/{thread_id}/runs/{run_id}"
-
-    cancelling = world.openai("POST", f"{path}/cancel").json["status"]
-    world.pass_time(1)
-    cancelled = world.get(path)["status"]
-    refused = world.openai("POST", f"{path}/cancel")
-
-    assert (cancelling, cancelled, refused.status) == ("cancelling", "cancelled", 400)
-
-
-def test_busy_thread_takes_no_message_and_no_run(world: World, thread_id: str) -> None:
+def test_busy_thread_takes_no_run(world: World, thread_id: str) -> None:
     world.app.settings.change({"run_seconds": 10})
     run_id = start(world, thread_id).json["id"]
 
-    run = start(world, thread_id)
-    message = world.openai("POST", f"/threads/{thread_id}/messages", {"role": "user", "content": "x"})
+    refused = start(world, thread_id)
 
-    assert [a.status for a in (run, message)] == [400, 400]
-    assert run.json["error"]["message"] == f"Thread {thread_id} already has an active run {run_id}."
-    assert message.json["error"]["message"] == f"Can't add messages to {thread_id} while a run {run_id} is active."
-    assert run.json["error"]["code"] is None
+    assert refused.status == 400
+    assert refused.json["error"]["message"] == f"Thread {thread_id} already has an active run {run_id}."
+    assert refused.json["error"]["code"] is None
 
 
 def test_refusal_is_its_own_content_part(world: World, thread_id: str) -> None:
@@ -138,52 +115,29 @@ def test_refusal_is_its_own_content_part(world: World, thread_id: str) -> None:
     assert newest["content"] == [{"type": "refusal", "refusal": "No."}]
 
 
-def test_response_format_of_run_or_assistant_is_honoured(world: World) -> None:
-    assistant = world.new_id("/assistants", {"model": "gpt-4o", "response_format": {"type": "json_object"}})
+def test_response_format_of_a_run_is_honoured(world: World, thread_id: str) -> None:
     schema = {"type": "object", "properties": {"who": {"type": "string"}}}
-    format_ = {"type": "json_schema", "json_schema": {"name": "r", "schema": schema}}
-    message = {"role": "user", "content": USER_MESSAGE}
-    by_assistant, by_run = (world.new_id("/threads", {"messages": [message]}) for _ in range(2))
 
-    start(world, by_assistant, assistant_id=assistant)
-    start(world, by_run, response_format=format_)
+    start(world, thread_id, response_format={"type": "json_schema", "json_schema": {"name": "r", "schema": schema}})
 
-    assert json.loads(texts(world, by_assistant)[0]) == {"1": "Ana", "2": "Acme Ltd"}
-    assert json.loads(texts(world, by_run)[0]) == {"who": "Ana"}
+    assert json.loads(texts(world, thread_id)[0]) == {"who": "Ana"}
 
 
-def test_thread_and_run_can_be_created_together_and_deleted(world: World) -> None:
-    body = {"assistant_id": "asst_1", "thread": {"messages": [{"role": "user", "content": USER_MESSAGE}]}}
-    run = world.openai("POST", "/threads/runs", body).json
-    thread_id = run["thread_id"]
-
-    runs = world.get(f"/threads/{thread_id}/runs")["data"]
+def test_deleted_thread_is_gone(world: World, thread_id: str) -> None:
     deleted = world.openai("DELETE", f"/threads/{thread_id}").json
 
-    assert [listed["id"] for listed in runs] == [run["id"]]
     assert deleted["deleted"] is True
-    assert world.openai("GET", f"/threads/{thread_id}").status == 404
+    assert start(world, thread_id).status == 404
 
 
-def test_assistants_are_listed_and_others_exist_by_their_prefix(world: World) -> None:
-    assistant_id = world.new_id("/assistants", {"model": "gpt-4o", "name": "Greeter"})
-
-    listed = world.get("/assistants")["data"]
-
-    assert [assistant["id"] for assistant in listed] == [assistant_id]
-    assert world.get("/assistants/asst_any")["id"] == "asst_any"
-    assert world.openai("GET", "/assistants/any").status == 404
-
-
-def test_unknown_assistant_thread_run_and_message_are_not_found(world: World, thread_id: str) -> None:
+def test_unknown_assistant_thread_and_run_are_not_found(world: World, thread_id: str) -> None:
     answers = (
         start(world, thread_id, assistant_id="nobody"),
         start(world, "thread_unknown"),
         world.openai("GET", f"/threads/{thread_id}/runs/run_unknown"),
-        world.openai("GET", f"/threads/{thread_id}/messages/msg_unknown"),
     )
 
-    assert [answer.status for answer in answers] == [404, 404, 404, 404]
+    assert [answer.status for answer in answers] == [404, 404, 404]
 
 
 def test_beta_header_is_required(world: World) -> None:

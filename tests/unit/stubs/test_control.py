@@ -64,7 +64,7 @@ def test_outcome_only_runs_can_have_waits_for_a_run(world: World, control: Contr
 def test_state_is_filtered_by_match(world: World, control: Control) -> None:
     world.send_whatsapp()
     world.send_whatsapp(To="whatsapp:+447700900555")
-    world.new_id("/conversations", {"items": [{"role": "user", "content": "apples"}]})
+    world.new_id("/conversations", {"metadata": {"about": "apples"}})
     world.new_id("/threads", {"messages": [{"role": "user", "content": "pears"}]})
 
     assert len(get(control, "messages", "match=%2B447700900555")) == 1

@@ -37,15 +37,11 @@ def test_second_request_is_locked_out_until_the_first_is_done(world: World) -> N
     world.ask(conversation=conversation_id, background=True)
 
     locked = world.ask(conversation={"id": conversation_id}, background=True)
-    locked_items = world.openai(
-        "POST", f"/conversations/{conversation_id}/items", {"items": [{"role": "user", "content": "x"}]}
-    )
     world.pass_time(5)
     free = world.ask(conversation=conversation_id, background=True)
 
-    for refused in (locked, locked_items):
-        assert (refused.status, refused.json["error"]["code"]) == (400, "conversation_locked")
-        assert refused.json["error"]["param"] == "conversation"
+    assert (locked.status, locked.json["error"]["code"]) == (400, "conversation_locked")
+    assert locked.json["error"]["param"] == "conversation"
     assert free.status == 200
 
 
@@ -56,16 +52,6 @@ def test_lock_holds_for_one_conversation_only(world: World) -> None:
     world.ask(conversation=first, background=True)
 
     assert world.ask(conversation=second, background=True).status == 200
-
-
-def test_cancelling_frees_the_conversation(world: World) -> None:
-    world.app.settings.change({"run_seconds": 5})
-    conversation_id = world.new_id("/conversations")
-    response_id = world.ask(conversation=conversation_id, background=True).json["id"]
-
-    world.openai("POST", f"/responses/{response_id}/cancel")
-
-    assert world.ask(conversation=conversation_id, background=True).status == 200
 
 
 def test_foreground_response_holds_the_lock_while_it_runs(world: World) -> None:
@@ -85,38 +71,35 @@ def test_foreground_response_holds_the_lock_while_it_runs(world: World) -> None:
     assert seen == ["conversation_locked"]
 
 
-def test_crud_of_conversations_and_items(world: World) -> None:
-    items = [{"role": "user", "content": "one"}, {"role": "assistant", "content": "two"}]
-    conversation_id = world.new_id("/conversations", {"metadata": {"a": "b"}, "items": items})
+def test_items_are_listed_in_pages_and_deleted(world: World) -> None:
+    conversation_id = world.new_id("/conversations")
     path = f"/conversations/{conversation_id}"
+    for words in ("one", "two"):
+        world.ask(conversation=conversation_id, input=words)
 
-    added = world.openai("POST", f"{path}/items", {"items": [{"role": "user", "content": "three"}]}).json
     newest = world.get(f"{path}/items?limit=1")
     older = world.get(f"{path}/items?limit=5&after={newest['last_id']}")
-    world.openai("DELETE", f"{path}/items/{added['first_id']}")
-    updated = world.openai("POST", path, {"metadata": {"a": "c"}}).json
-    deleted = world.openai("DELETE", path).json
+    world.openai("DELETE", f"{path}/items/{newest['first_id']}")
+    left = world.get(f"{path}/items")
+    again = world.openai("DELETE", f"{path}/items/{newest['first_id']}")
 
     assert newest["has_more"] is True
-    assert newest["first_id"] == added["first_id"]
-    assert [item["content"][0]["type"] for item in older["data"]] == ["output_text", "input_text"]
-    assert updated["metadata"] == {"a": "c"}
+    assert [item["content"][0]["type"] for item in older["data"]] == ["input_text", "output_text", "input_text"]
+    assert left["data"] == older["data"]
+    assert again.status == 404
+
+
+def test_deleted_conversation_is_gone(world: World) -> None:
+    conversation_id = world.new_id("/conversations")
+
+    deleted = world.openai("DELETE", f"/conversations/{conversation_id}").json
+
     assert deleted == {"id": conversation_id, "object": "conversation.deleted", "deleted": True}
-    assert world.openai("GET", path).status == 404
+    assert world.openai("GET", f"/conversations/{conversation_id}/items").status == 404
 
 
 def test_unknown_conversation_is_not_found(world: World) -> None:
     asked = world.ask(conversation="conv_unknown")
-    fetched = world.openai("GET", "/conversations/conv_unknown")
+    fetched = world.openai("GET", "/conversations/conv_unknown/items")
 
     assert [asked.status, fetched.status] == [404, 404]
-
-
-def test_more_than_twenty_items_at_once_are_refused(world: World) -> None:
-    conversation_id = world.new_id("/conversations")
-
-    answer = world.openai(
-        "POST", f"/conversations/{conversation_id}/items", {"items": [{"role": "user", "content": "x"}] * 21}
-    )
-
-    assert (answer.status, answer.json["error"]["code"]) == (400, "array_above_max_length")

@@ -128,12 +128,14 @@ def test_entry_without_end_plays_on(world: World) -> None:
             id="response",
         ),
         pytest.param(
-            ("/conversations", {"items": [{"role": "user", "content": USER_MESSAGE}]}),
+            ("/conversations", {"metadata": {"about": USER_MESSAGE}}),
             "/conversations/{id}/items",
             id="conversation",
         ),
         pytest.param(
-            ("/threads", {"messages": [{"role": "user", "content": USER_MESSAGE}]}), "/threads/{id}", id="thread"
+            ("/threads", {"messages": [{"role": "user", "content": USER_MESSAGE}]}),
+            "/threads/{id}/messages",
+            id="thread",
         ),
     ],
 )
