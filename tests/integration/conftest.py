@@ -9,7 +9,7 @@ import os
 import signal
 import threading
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -101,6 +101,15 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         (session.config.stash.get(_WORKERS_KEEPER, None) or session.config.stash[_KEEPER]).begin()
     except StackUnavailableError:
         session.items.clear()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Say once for a folder what its tests lack, not once for each of them."""
+    report = yield
+    if report.skipped and report.when == "setup" and isinstance(report.longrepr, tuple):
+        report.longrepr = (str(item.path.parent), None, report.longrepr[2])  # type: ignore[assignment]
+    return report
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

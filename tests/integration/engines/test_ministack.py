@@ -25,7 +25,8 @@ BUSY_FUNCTION = """
 import os, time
 def handler(event, context):
     with open(os.environ["NOTE"], "w") as note:
-        note.write(f"{os.getpid()} {os.environ.get('A_VARIABLE_OF_THE_TESTS')}")
+        ours = [name for name in os.environ if name == "A_VARIABLE_OF_THE_TESTS" or name.lower().endswith("_proxy")]
+        note.write(f"{os.getpid()} {ours}")
     time.sleep(120)
 """
 
@@ -122,6 +123,7 @@ def test_two_run_side_by_side() -> None:
 
 def test_nothing_is_left_of_it_not_even_a_function_at_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("A_VARIABLE_OF_THE_TESTS", "leaked")
+    monkeypatch.setenv("HTTP_PROXY", "http://proxy.example.com:3128")
     engine = MiniStack().start()
     process_id = start_busy_function(engine, tmp_path / "note")
     folder = engine.folder
@@ -129,7 +131,7 @@ def test_nothing_is_left_of_it_not_even_a_function_at_work(tmp_path: Path, monke
     engine.stop()
 
     eventually(lambda: not is_alive(process_id))
-    assert (tmp_path / "note").read_text(encoding="utf-8").split()[1] == "None"
+    assert (tmp_path / "note").read_text(encoding="utf-8").split()[1] == "[]"
     assert folder is not None
     assert not folder.exists()
 
