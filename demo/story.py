@@ -236,6 +236,7 @@ _TOLD: Mapping[str, Telling] = {
     Event.HEARTBEAT_LOST: _with_code(
         Tone.GUARD, "The heartbeat lost the message", "Another delivery may have it: this one stops"
     ),
+    Event.NAME_LEFT_OUT: _always(Tone.GUARD, "A name is left out", "There is a link in it."),
     Event.THREAD_NOT_USABLE: _always(Tone.WAIT, "The given thread can't be used", "A new one is opened."),
     Event.VISIBILITY_NOT_CHANGED: _with_code(
         Tone.WAIT, "SQS did not take the time of return", "It comes again when its visibility ends"

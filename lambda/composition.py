@@ -53,7 +53,10 @@ def build_runtime(settings: Settings) -> Runtime:
             settings.record_retention_days,
         ),
         secrets=SecretsManagerSecrets(
-            aws.client("secretsmanager", config=AWS_CONFIG), settings.secrets_cache_seconds, clock.monotonic
+            aws.client("secretsmanager", config=AWS_CONFIG),
+            settings.secrets_cache_seconds,
+            clock.monotonic,
+            settings.secret_name_prefix,
         ),
         model=model_gateway(settings),
         whatsapp=TwilioWhatsApp(

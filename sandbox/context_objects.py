@@ -18,7 +18,8 @@ def make_context(
 ) -> dict[str, Any]:
     """Return a valid Context Object; `overrides` replace values by dotted path, with `__` for the dots.
 
-    A value of `...` takes the member out: `make_context(frontend_payload__project_data=...)`.
+    A value of `...` takes the member out: `make_context(frontend_payload__project_data=...)`. The recipient's number
+    stands in the project data too, as in many forms: by it the stubs tell whom a request to the model is about.
     """
     context: dict[str, Any] = {
         "metadata": {"router_version": "2.4.0"},
@@ -36,7 +37,7 @@ def make_context(
                 "channel_method": "whatsapp",
                 "initial_request_timestamp": "2026-11-22T08:59:30Z",
             },
-            "project_data": {"position": "Barista", "starts": "2027-01-04", "hours": 32.5},
+            "project_data": {"position": "Barista", "starts": "2027-01-04", "hours": 32.5, "callback": recipient_tel},
         },
         "company_data_payload": {
             "company_id": "acme",

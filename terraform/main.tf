@@ -59,6 +59,8 @@ module "conversations" {
 module "secrets" {
   source = "./modules/secrets"
 
+  name_prefix          = var.secret_name_prefix
+  twilio_name          = var.twilio_secret_name
   companies            = var.companies
   openai_keys          = var.openai_keys
   recovery_window_days = var.secret_recovery_days
@@ -88,6 +90,8 @@ module "processor" {
   settings                = var.function_settings
   event_source            = var.event_source
   metrics_namespace       = local.names.metrics
+  secret_name_prefix      = var.secret_name_prefix
+  secret_names            = concat(module.secrets.secret_names, sort(var.existing_secrets))
 
   queue_arn                        = module.queue.queue_arn
   queue_url                        = module.queue.queue_url

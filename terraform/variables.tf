@@ -74,8 +74,29 @@ variable "queue" {
 
 # Secrets
 
+variable "secret_name_prefix" {
+  description = "Path that every secret's name begins with, e.g. ai-multi-comms; the slash after it may be left out. Secrets are made below it, the function refuses references to others, and may read all of its two kinds below it where companies or openai_keys name none. Default: no path."
+  type        = string
+  default     = ""
+  nullable    = false
+}
+
+variable "twilio_secret_name" {
+  description = "Last part of the name of each project's Twilio secret, e.g. twilio-prod. Default: twilio."
+  type        = string
+  default     = "twilio"
+  nullable    = false
+}
+
+variable "existing_secrets" {
+  description = "Full names of secrets made elsewhere that the function may read too: references of Context Objects, exactly as they are written there."
+  type        = set(string)
+  default     = []
+  nullable    = false
+}
+
 variable "companies" {
-  description = "Company id to the ids of its projects; each project gets an empty secret whatsapp-credentials/<company>/<project>/twilio (modules/secrets)."
+  description = "Company id to the ids of its projects; each project gets an empty secret whatsapp-credentials/<company>/<project>/twilio (modules/secrets). Ids here are the parts of the references in the router's Context Objects."
   type        = map(set(string))
   default     = {}
   nullable    = false

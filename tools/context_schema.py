@@ -18,7 +18,8 @@ from utils.context_model import ContextObject  # noqa: E402 - lambda is a source
 
 DESCRIPTION = (
     "One conversation to open, as the Channel Router puts it on the queue. What a schema can't say: company_id and"
-    " project_id are the same in both halves, a date exists, and what is stored of the object stays below 336 KiB."
+    " project_id are the same in both halves, a date exists, an id is printable and the conversation's at most 1,024"
+    " bytes, and what is stored of the object stays below 336 KiB."
 )
 
 

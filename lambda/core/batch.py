@@ -14,7 +14,7 @@ from core.pipeline import MessagePipeline, Redelivery
 from core.ports import Clock, ConversationStore, MessageQueue
 from core.telemetry import Telemetry
 from utils.context_model import ContextObject
-from utils.context_processor import InvalidContextError, parse_context
+from utils.context_processor import InvalidContextError
 from utils.deadline import Deadline
 
 
@@ -43,7 +43,14 @@ class BatchProcessor:
         telemetry: Telemetry,
         new_owner: Callable[[], str],
         visibility_seconds: float,
+        parse: Callable[[object], ContextObject],
     ) -> None:
+        """Make a processor.
+
+        Args:
+            parse: Reads a body; raises an `InvalidContextError`.
+        """
+        self._parse = parse
         self._pipeline = pipeline
         self._heartbeat = heartbeat
         self._queue = queue
@@ -99,7 +106,7 @@ class BatchProcessor:
         handle = record.get("receiptHandle")
         context: ContextObject | InvalidContextError
         try:
-            context = parse_context(record.get("body"))
+            context = self._parse(record.get("body"))
         except InvalidContextError as error:
             context = error
         except Exception as exc:  # noqa: BLE001 - one record's fate never touches another's

@@ -24,6 +24,7 @@ class Event(StrEnum):
     FAILURE_NOT_RECORDED = "failure_not_recorded"
     HEARTBEAT_FAILED = "heartbeat_failed"
     HEARTBEAT_LOST = "heartbeat_lost"
+    NAME_LEFT_OUT = "name_left_out"
     THREAD_NOT_USABLE = "thread_not_usable"
     VISIBILITY_NOT_CHANGED = "visibility_not_changed"
     INVALID_EVENT = "invalid_event"

@@ -1,7 +1,6 @@
 """OpenAI processor: from a conversation to the reply, resuming the run that an earlier attempt started."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 from core.attempt import Attempt
 from core.conversation import Mode, Reply, Run
@@ -12,8 +11,14 @@ from core.model import ModelGateway, ModelRequest, RunReport, RunState
 from core.ports import Clock, ConversationStore
 from core.reply import shape_reply
 from core.telemetry import Telemetry
-from utils.assistant_definition import AssistantDefinition, AssistantDefinitions, DefinitionFileError
-from utils.context_model import ContextObject, to_json
+from utils.assistant_definition import (
+    TOLD_OF_RECIPIENT,
+    AssistantDefinition,
+    AssistantDefinitions,
+    DefinitionFileError,
+)
+from utils.context_model import ContextObject
+from utils.dynamodb_values import is_given, to_json
 from utils.redaction import Secret, pseudonym
 
 CALL_SECONDS = 20.0
@@ -24,6 +29,8 @@ POLL_SHARE = 0.08
 """A poll takes time too, and both together stay under a tenth of the run."""
 
 MAX_POLL_SECONDS = 10.0
+
+RECIPIENT_TEL = "recipient_tel"
 
 
 class OpenAIProcessor:
@@ -110,10 +117,11 @@ class OpenAIProcessor:
     def _request(self, context: ContextObject, mode: Mode) -> ModelRequest:
         request = context.frontend_payload.request_data
         assistant_id = context.company_data_payload.ai_config.openai_config.whatsapp.assistant_id_template_sender
+        definition = self._definition(context, assistant_id)
         return ModelRequest(
             assistant_id=assistant_id,
-            definition=self._definition(context, assistant_id),
-            user_message=user_message(context),
+            definition=definition,
+            user_message=user_message(context, definition.recipient_fields if definition else TOLD_OF_RECIPIENT),
             mode=mode,
             user_id=pseudonym(
                 context.company_data_payload.company_id, context.frontend_payload.recipient_data.recipient_tel
@@ -176,29 +184,30 @@ def final_text(report: RunReport) -> str:
     raise ReplyError(message, code=code)
 
 
-def user_message(context: ContextObject) -> str:
-    """Return what the model is told of the conversation, as labelled JSON sections."""
+def user_message(context: ContextObject, recipient_fields: Sequence[str] = TOLD_OF_RECIPIENT) -> str:
+    """Return what the model is told of the conversation, as labelled JSON sections.
+
+    Args:
+        recipient_fields: Members of `recipient_data` that it is told; no other reaches it.
+    """
     front, company = context.frontend_payload, context.company_data_payload
-    recipient = front.recipient_data
-    sections: Mapping[str, Mapping[str, Any] | str | None] = {
+    recipient = {name: front.recipient_data.member(name) for name in recipient_fields}
+    sections: Mapping[str, object] = {
         "Company": {"company_id": company.company_id, "company_name": company.company_name},
         "Project": {"project_id": company.project_id, "project_name": company.project_name},
         "Representative": company.company_rep,
-        "Recipient": {
-            "first_name": recipient.recipient_first_name,
-            "last_name": recipient.recipient_last_name,
-            "email": recipient.recipient_email,
-        },
+        "Recipient": {name.removeprefix("recipient_"): recipient[name] for name in recipient if name != RECIPIENT_TEL},
         "Contact numbers": {
             "company_whatsapp_number": company.channel_config.whatsapp.company_whatsapp_number,
-            "recipient_tel": recipient.recipient_tel,
+            RECIPIENT_TEL: recipient.get(RECIPIENT_TEL),
         },
         "Project data": front.project_data,
     }
-    return "\n\n".join(f"{title}:\n{to_json(_given(content))}" for title, content in sections.items() if content)
+    given = {title: _given(content) for title, content in sections.items()}
+    return "\n\n".join(f"{title}:\n{to_json(content)}" for title, content in given.items() if is_given(content))
 
 
-def _given(content: Mapping[str, Any] | str) -> Mapping[str, Any] | str:
-    if isinstance(content, str):
+def _given(content: object) -> object:
+    if not isinstance(content, Mapping):
         return content
     return {name: value for name, value in content.items() if value is not None}

@@ -104,6 +104,9 @@ class MessagePipeline:
             self._telemetry.info(Event.DUPLICATE_SUPPRESSED, **attempt.log_fields())
             self._telemetry.metric(Metric.DUPLICATES_SUPPRESSED)
             return
+        if left_out := attempt.context.frontend_payload.recipient_data.names_left_out:
+            paths = [f"frontend_payload.recipient_data.{name}" for name in left_out]
+            self._telemetry.warning(Event.NAME_LEFT_OUT, **attempt.log_fields(), paths=paths)
         attempt.step = Step.SECRETS
         whatsapp = attempt.context.company_data_payload.channel_config.whatsapp
         twilio = Keyring(

@@ -25,6 +25,7 @@ class LogFields(DeliveryFields, total=False):
     reason: str
     permanent: bool
     faults: Sequence[str]
+    paths: Sequence[str]
     delay_seconds: int | None
     duration_ms: int
     part: int

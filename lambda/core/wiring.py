@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import partial
 
 from core.attempt import Jitter
 from core.batch import BatchProcessor, LeaseRenewal
@@ -18,6 +19,7 @@ from core.ports import Clock, ConversationStore, MessageQueue, Secrets, WhatsApp
 from core.reconciliation import Reconciler
 from core.telemetry import Telemetry
 from utils.assistant_definition import AssistantDefinitions
+from utils.context_processor import parse_context
 from utils.settings import CLOCK_SKEW_SECONDS, Settings
 from utils.sqs_heartbeat import SqsHeartbeat
 
@@ -57,6 +59,7 @@ def wire(
         telemetry=ports.telemetry,
         new_owner=ports.new_owner,
         visibility_seconds=settings.visibility_timeout_seconds,
+        parse=partial(parse_context, secret_name_prefix=settings.secret_name_prefix),
     )
 
 

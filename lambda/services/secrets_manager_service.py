@@ -11,12 +11,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 from core.errors import ProcessorError, SecretError, TransientError
 from core.ports import TwilioCredentials
 from utils.redaction import Secret
+from utils.secret_reference import SecretKind, reference_fault
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
-
-TWILIO_PREFIX = "whatsapp-credentials/"
-OPENAI_PREFIX = "openai-api-key/"
 
 SID_KINDS = {
     "twilio_account_sid": "AC",
@@ -52,8 +50,20 @@ class SecretsManagerSecrets:
     A secret is read once for all threads that wait for it.
     """
 
-    def __init__(self, client: "SecretsManagerClient", cache_seconds: float, monotonic: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        client: "SecretsManagerClient",
+        cache_seconds: float,
+        monotonic: Callable[[], float],
+        name_prefix: str = "",
+    ) -> None:
+        """Make a source of secrets.
+
+        Args:
+            name_prefix: What every name must begin with.
+        """
         self._client = client
+        self._name_prefix = name_prefix
         self._cache_seconds = cache_seconds
         self._monotonic = monotonic
         self._lock = Lock()
@@ -61,10 +71,10 @@ class SecretsManagerSecrets:
         self._cache: dict[str, tuple[float, TwilioCredentials | Secret]] = {}
 
     def twilio(self, reference: str) -> TwilioCredentials:
-        return self._get(reference, TWILIO_PREFIX, parse_twilio)
+        return self._get(reference, SecretKind.TWILIO, parse_twilio)
 
     def openai(self, reference: str) -> Secret:
-        return self._get(reference, OPENAI_PREFIX, parse_openai)
+        return self._get(reference, SecretKind.OPENAI, parse_openai)
 
     def drop(self, reference: str, rejected: TwilioCredentials | Secret) -> None:
         with self._lock:
@@ -72,17 +82,15 @@ class SecretsManagerSecrets:
             if cached is not None and cached[1] == rejected:
                 del self._cache[reference]
 
-    def _get(self, reference: str, prefix: str, parse: Callable[[str, str], T]) -> T:
-        if not reference.startswith(prefix):
-            raise SecretError(
-                f"the reference of this secret must begin with {prefix}", code="secret_reference_forbidden"
-            )
+    def _get(self, reference: str, kind: SecretKind, parse: Callable[[str, str], T]) -> T:
+        if fault := reference_fault(reference, kind, self._name_prefix):
+            raise SecretError(f"the reference of this secret {fault}", code="secret_reference_forbidden")
         with self._lock:
             lock = self._locks.setdefault(reference, Lock())
         with lock:
             cached = self._cache.get(reference)
             if cached is not None and self._monotonic() - cached[0] < self._cache_seconds:
-                return cached[1]  # type: ignore[return-value]  # the prefix decides the type
+                return cached[1]  # type: ignore[return-value]  # the kind decides the type
             secret = parse(reference, self._read(reference))
             self._cache[reference] = (self._monotonic(), secret)
             return secret

@@ -5,6 +5,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
+TOLD_OF_RECIPIENT = ("recipient_first_name", "recipient_last_name")
+"""Members of `recipient_data` that the model is told where a definition does not say which."""
+
 AssistantId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 
 
@@ -28,6 +31,11 @@ class AssistantDefinition(BaseModel):
     )
     reasoning_effort: Literal["none", "low", "medium", "high", "xhigh", "max"] | None = Field(
         default=None, description="How long the model may think; the model's own default where not given."
+    )
+    recipient_fields: Annotated[list[Annotated[str, StringConstraints(max_length=128)]], Field(max_length=50)] = Field(
+        default=list(TOLD_OF_RECIPIENT),
+        description="Members of `recipient_data` that the model is told; the names alone where not given. A number,"
+        " an e-mail address or a member that is not listed reaches the model only if it is named here.",
     )
 
 

@@ -1,33 +1,74 @@
-"""Context Object: what the Channel Router puts on the queue, as the model that validates it."""
+"""Context Object: what the Channel Router puts on the queue, as the model that validates it.
 
-import json
-import re
+Lenient where nothing is at stake (dates, ids, free-form data, names), strict where something is: consent, numbers,
+secret references.
+"""
+
+from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any, Never
 
-from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
 from utils.assistant_definition import AssistantDefinition, AssistantId
+from utils.dynamodb_values import free_form, is_given
+from utils.names import clean_name, has_link
+from utils.secret_reference import MAX_REFERENCE_LENGTH, SecretKind, reference_fault, reference_pattern
+
+HALF_A_CHARACTER = "holds half a character (a lone surrogate)"
+
+MAX_ID_LENGTH = 512
+MAX_KEY_BYTES = 1024
+"""Source: Amazon DynamoDB Developer Guide, "Constraints": a sort key has at most 1,024 bytes."""
+
+PRINTABLE = r"^[^\u0000-\u001f\u007f-\u009f]*[^\u0000-\u0020\u007f-\u00a0][^\u0000-\u001f\u007f-\u009f]*$"
+DATE = r"^[0-9]{4}-?([0-9]{2}-?[0-9]{2}|W[0-9]{2})"
+WHATSAPP = "^[Ww][Hh][Aa][Tt][Ss][Aa][Pp][Pp]$"
 
 
 def _fail(reason: str) -> Never:
-    raise PydanticCustomError("context", reason)
-
-
-DATE_AND_TIME = (
-    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.,][0-9]+)?)?(Z|[+-][0-9]{2}(:?[0-9]{2})?)?$"
-)
+    raise PydanticCustomError("context", reason.replace("{", "{{").replace("}", "}}"))
 
 
 def _iso_8601(value: str) -> str:
     try:
-        readable = re.fullmatch(DATE_AND_TIME, value) and datetime.fromisoformat(value)
+        datetime.fromisoformat(value)
     except ValueError:
-        readable = None
-    if not readable:
-        _fail("must be an ISO 8601 date and time")
+        _fail("must be an ISO 8601 date, with or without a time")
     return value
+
+
+def _printable(value: str) -> str:
+    if not value.isprintable() or not value.strip():
+        _fail("must be printable text")
+    return value
+
+
+def _fits_a_key(value: str) -> str:
+    if len(value.encode()) > MAX_KEY_BYTES:
+        _fail(f"must have at most {MAX_KEY_BYTES} bytes")
+    return value
+
+
+def _reference(value: str, kind: SecretKind) -> str:
+    if fault := reference_fault(value, kind):
+        _fail(fault)
+    return value
+
+
+def _clean(name: str | None) -> str | None:
+    if name is None:
+        return None
+    if any("\ud800" <= character <= "\udfff" for character in name):
+        _fail(HALF_A_CHARACTER)
+    return clean_name(name)
+
+
+def _listed_text(value: object) -> object:
+    """Take what is no text of ordinary length for not given."""
+    return value if isinstance(value, str) and len(value) <= MAX_TEXT_LENGTH else None
 
 
 def _includes_whatsapp(channels: list[str]) -> list[str]:
@@ -43,9 +84,9 @@ def _is_active(status: str) -> str:
 
 
 def _is_whatsapp(method: str) -> str:
-    if method != "whatsapp":
+    if method.lower() != "whatsapp":
         _fail("is not whatsapp")
-    return method
+    return "whatsapp"
 
 
 def _consents(consent: bool) -> bool:  # noqa: FBT001 - a pydantic validator's signature
@@ -54,18 +95,32 @@ def _consents(consent: bool) -> bool:  # noqa: FBT001 - a pydantic validator's s
     return consent
 
 
-def _object_or_text(value: object) -> object:
-    if value is not None and not isinstance(value, (dict, str)):
-        _fail("must be an object or a text")
-    return value
-
+MAX_TEXT_LENGTH = 1024
 
 E164 = Annotated[str, StringConstraints(pattern=r"^\+[1-9][0-9]{6,14}$")]
-Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:#/=-]{0,254}$")]
-ShortText = Annotated[str, StringConstraints(max_length=1024)]
+Id = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=MAX_ID_LENGTH),
+    AfterValidator(_printable),
+    Field(json_schema_extra={"pattern": PRINTABLE}),
+]
+KeyId = Annotated[Id, AfterValidator(_fits_a_key)]
+ShortText = Annotated[str, StringConstraints(max_length=MAX_TEXT_LENGTH)]
 OptionalText = Annotated[ShortText | None, Field(default=None)]
-CredentialsReference = Annotated[str, StringConstraints(pattern=r"^whatsapp-credentials/[A-Za-z0-9/_+=.@-]{1,480}$")]
-KeyReference = Annotated[str, StringConstraints(pattern=r"^openai-api-key/[A-Za-z0-9/_+=.@-]{1,480}$")]
+ListedText = Annotated[ShortText | None, BeforeValidator(_listed_text, json_schema_input_type=Any), Field(default=None)]
+Name = Annotated[str | None, AfterValidator(_clean), Field(default=None)]
+CredentialsReference = Annotated[
+    str,
+    StringConstraints(max_length=MAX_REFERENCE_LENGTH),
+    AfterValidator(partial(_reference, kind=SecretKind.TWILIO)),
+    Field(json_schema_extra={"pattern": reference_pattern(SecretKind.TWILIO)}),
+]
+KeyReference = Annotated[
+    str,
+    StringConstraints(max_length=MAX_REFERENCE_LENGTH),
+    AfterValidator(partial(_reference, kind=SecretKind.OPENAI)),
+    Field(json_schema_extra={"pattern": reference_pattern(SecretKind.OPENAI)}),
+]
 
 
 class Section(BaseModel):
@@ -84,22 +139,54 @@ class CompanyData(Section):
 
 
 class RecipientData(Section):
+    """The recipient; members that are not listed here are kept for an assistant definition that asks for them."""
+
+    model_config = ConfigDict(extra="allow")
+
     recipient_tel: E164 = Field(description="The recipient's number, E.164.")
-    recipient_first_name: OptionalText = Field(default=None, description="First name; the model is told.")
-    recipient_last_name: OptionalText = Field(default=None, description="Last name; the model is told.")
-    recipient_email: OptionalText = Field(default=None, description="E-mail address; the model is told.")
+    given_first_name: Name = Field(
+        default=None, validation_alias="recipient_first_name", description="First name; the model is told."
+    )
+    given_last_name: Name = Field(
+        default=None, validation_alias="recipient_last_name", description="Last name; the model is told."
+    )
+    recipient_email: OptionalText = Field(
+        default=None, description="E-mail address; the model is told where the assistant definition asks for it."
+    )
     comms_consent: Annotated[bool, AfterValidator(_consents), Field(json_schema_extra={"const": True})] = Field(
         description="The recipient has agreed to be contacted."
     )
 
+    @property
+    def recipient_first_name(self) -> str | None:
+        """The first name, unless there is a link in it."""
+        return _without_link(self.given_first_name)
+
+    @property
+    def recipient_last_name(self) -> str | None:
+        """The last name, unless there is a link in it."""
+        return _without_link(self.given_last_name)
+
+    @property
+    def names_left_out(self) -> list[str]:
+        """Names of the members that are left out for the link in them."""
+        given = {"recipient_first_name": self.given_first_name, "recipient_last_name": self.given_last_name}
+        return [name for name, value in given.items() if value and has_link(value)]
+
+    def member(self, name: str) -> object:
+        """Return what the router said of the recipient by a member's name; None where it said nothing, or a link."""
+        if name in ("recipient_first_name", "recipient_last_name", "recipient_tel", "recipient_email", "comms_consent"):
+            return getattr(self, name)
+        return (self.model_extra or {}).get(name)
+
 
 class RequestData(Section):
     request_id: Id = Field(description="The router's id of the request, for the log.")
-    channel_method: Annotated[str, AfterValidator(_is_whatsapp), Field(json_schema_extra={"const": "whatsapp"})] = (
+    channel_method: Annotated[str, AfterValidator(_is_whatsapp), Field(json_schema_extra={"pattern": WHATSAPP})] = (
         Field(description="The channel the recipient asked for.")
     )
     initial_request_timestamp: Annotated[
-        str, AfterValidator(_iso_8601), Field(json_schema_extra={"pattern": DATE_AND_TIME})
+        ShortText, AfterValidator(_iso_8601), Field(json_schema_extra={"pattern": DATE})
     ] = Field(description="When the request was made, ISO 8601.")
 
 
@@ -107,14 +194,14 @@ class FrontendPayload(Section):
     company_data: CompanyData
     recipient_data: RecipientData
     request_data: RequestData
-    project_data: dict[str, Any] | None = Field(
-        default=None, description="Free-form data of the project; the model is given it as it is."
+    project_data: Any = Field(
+        default=None, description="Free-form data of the project, any JSON; the model is given it as it is."
     )
 
 
 class WhatsAppChannel(Section):
     whatsapp_credentials_id: CredentialsReference = Field(
-        description="Name of the Twilio secret: `whatsapp-credentials/...`."
+        description="Name of the Twilio secret: a path with the segment `whatsapp-credentials`."
     )
     company_whatsapp_number: E164 = Field(description="The sender, E.164.")
 
@@ -139,11 +226,18 @@ class OpenAIChannelConfig(Section):
 
     api_key_reference: KeyReference = Field(
         validation_alias=AliasChoices("api_key_reference", "ai_api_key_reference"),
-        description="Name of the OpenAI secret: `openai-api-key/...`; `ai_api_key_reference` is accepted too.",
+        description="Name of the OpenAI secret: a path with the segment `openai-api-key`;"
+        " `ai_api_key_reference` is accepted too.",
     )
     assistant_id_template_sender: AssistantId = Field(
         description="Name of the assistant definition in the zip, or the id at an Assistants server."
     )
+    assistant_id_replies: ListedText = Field(
+        default=None, description="Kept for the service that continues the conversation."
+    )
+    assistant_id_3: ListedText = Field(default=None, description="Kept as well.")
+    assistant_id_4: ListedText = Field(default=None, description="Kept as well.")
+    assistant_id_5: ListedText = Field(default=None, description="Kept as well.")
     assistant_definition: AssistantDefinition | None = Field(
         default=None, description="The definition itself; it wins over the one in the zip."
     )
@@ -160,8 +254,8 @@ class AiConfig(Section):
 class CompanyDataPayload(Section):
     company_id: Id = Field(description="The company, as in `frontend_payload.company_data`.")
     project_id: Id = Field(description="The company's project, as in `frontend_payload.company_data`.")
-    company_name: OptionalText = Field(default=None, description="Name of the company; the model is told.")
-    project_name: OptionalText = Field(default=None, description="Name of the project; the model is told.")
+    company_name: Name = Field(default=None, description="Name of the company; the model is told.")
+    project_name: Name = Field(default=None, description="Name of the project; the model is told.")
     project_status: Annotated[
         ShortText | None,
         AfterValidator(lambda status: status if status is None else _is_active(status)),
@@ -180,21 +274,24 @@ class CompanyDataPayload(Section):
             json_schema_extra={"contains": {"const": "whatsapp"}},
         ),
     ]
-    company_rep: Annotated[
-        Any,
-        AfterValidator(_object_or_text),
-        Field(
-            default=None,
-            description="The person who speaks for the company, as an object or a text.",
-            json_schema_extra={"anyOf": [{"type": "object"}, {"type": "string"}, {"type": "null"}]},
-        ),
-    ]
+    company_rep: Any = Field(
+        default=None, description="The person who speaks for the company, any JSON; the model is told."
+    )
+    auto_queue_reply_message: bool | None = Field(
+        default=None, description="Kept for the service that continues the conversation: a person answers."
+    )
+    auto_queue_reply_message_from_number: list[ShortText] | None = Field(
+        default=None, description="Kept as well: numbers whose messages a person answers."
+    )
+    auto_queue_reply_message_from_email: list[ShortText] | None = Field(
+        default=None, description="Kept as well: addresses whose messages a person answers."
+    )
     channel_config: ChannelConfig
     ai_config: AiConfig
 
 
 class ConversationData(Section):
-    conversation_id: Id = Field(description="The conversation; with the recipient's number the key of its record.")
+    conversation_id: KeyId = Field(description="The conversation; with the recipient's number the key of its record.")
     thread_id: Annotated[
         Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{0,128}$")] | None,
         AfterValidator(lambda thread_id: thread_id or None),
@@ -210,37 +307,52 @@ class ContextObject(Section):
     company_data_payload: CompanyDataPayload
     conversation_data: ConversationData
 
-    def stored_attributes(self) -> dict[str, str]:
-        """Return what the record keeps of it, beside its keys; free-form data as JSON text.
+    def stored_attributes(self) -> dict[str, Any]:
+        """Return what the record keeps of it beside its keys, under the engine's names and types.
 
-        As text, nothing in it (the size of a number, nesting beyond DynamoDB's 32 levels) can make a write fail.
+        Nothing in it can make a write fail: free-form data that DynamoDB could not hold is JSON text, and all else is
+        text, yes or no, or a list or map of listed texts.
         """
         front, company = self.frontend_payload, self.company_data_payload
         recipient, request = front.recipient_data, front.request_data
+        whatsapp, openai = company.channel_config.whatsapp, company.ai_config.openai_config.whatsapp
         attributes = {
             "company_id": company.company_id,
             "project_id": company.project_id,
             "company_name": company.company_name,
             "project_name": company.project_name,
-            "company_rep": company.company_rep and to_json(company.company_rep),
-            "company_whatsapp_number": company.channel_config.whatsapp.company_whatsapp_number,
-            "whatsapp_credentials_id": company.channel_config.whatsapp.whatsapp_credentials_id,
-            "assistant_id": company.ai_config.openai_config.whatsapp.assistant_id_template_sender,
+            "project_status": company.project_status,
+            "allowed_channels": company.allowed_channels,
+            "company_rep": free_form(company.company_rep),
+            "company_whatsapp_number": whatsapp.company_whatsapp_number,
+            "whatsapp_credentials_id": whatsapp.whatsapp_credentials_id,
+            "channel_config": _given(whatsapp.model_dump()),
+            "ai_config": _given(openai.model_dump(exclude={"assistant_definition"})),
+            "assistant_id": openai.assistant_id_template_sender,
+            "auto_queue_reply_message": company.auto_queue_reply_message,
+            "auto_queue_reply_message_from_number": company.auto_queue_reply_message_from_number,
+            "auto_queue_reply_message_from_email": company.auto_queue_reply_message_from_email,
+            "gsi_company_whatsapp_number": whatsapp.company_whatsapp_number,
+            "gsi_recipient_tel": recipient.recipient_tel,
             "recipient_first_name": recipient.recipient_first_name,
             "recipient_last_name": recipient.recipient_last_name,
             "recipient_email": recipient.recipient_email,
+            "comms_consent": recipient.comms_consent,
             "request_id": request.request_id,
             "channel_method": request.channel_method,
             "initial_request_timestamp": request.initial_request_timestamp,
             "router_version": self.metadata.router_version,
-            "project_data": front.project_data and to_json(front.project_data),
+            "project_data": free_form(front.project_data),
         }
-        return {name: value for name, value in attributes.items() if value}
+        return _given(attributes)
 
 
 ContextObject.model_rebuild()  # one validator for the whole, rather than one for each section
 
 
-def to_json(value: object) -> str:
-    """Write compact JSON, as UTF-8 text rather than escapes."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+def _given(members: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in members.items() if is_given(value)}
+
+
+def _without_link(name: str | None) -> str | None:
+    return None if name and has_link(name) else name

@@ -6,7 +6,10 @@ from typing import Any, Never
 
 from pydantic import ValidationError
 
-from utils.context_model import E164, ContextObject, Id, Section
+from utils.context_model import HALF_A_CHARACTER, MAX_ID_LENGTH, MAX_KEY_BYTES, ContextObject
+from utils.dynamodb_values import stored_bytes
+from utils.envelopes import envelope_fault
+from utils.secret_reference import SecretKind, reference_fault
 
 MAX_DEPTH = 64
 """Deepest nesting of a Context Object; real ones need less than ten levels."""
@@ -26,7 +29,7 @@ class InvalidContextError(Exception):
 
     Attributes:
         faults: One line per fault, `path: what it should be`; never a value of the input.
-        key: Recipient's number and conversation id, where both could be read.
+        key: Recipient's number and conversation id, where both could be read and can be the key of a record.
     """
 
     def __init__(self, faults: list[str], key: tuple[str, str] | None = None) -> None:
@@ -35,8 +38,11 @@ class InvalidContextError(Exception):
         self.key = key
 
 
-def parse_context(body: object) -> ContextObject:
+def parse_context(body: object, secret_name_prefix: str = "") -> ContextObject:
     """Validate the body of one SQS message.
+
+    Args:
+        secret_name_prefix: Path that both secret references must begin with.
 
     Raises:
         InvalidContextError: With every fault of the message.
@@ -47,6 +53,8 @@ def parse_context(body: object) -> ContextObject:
         context = ContextObject.model_validate(data)
     except ValidationError as exc:
         faults.extend(f"{_path(error['loc'])}: {_reason(error)}" for error in exc.errors(include_url=False))
+    else:
+        faults.extend(_foreign_secrets(context, secret_name_prefix))
     faults.extend(_disagreements(data))
     if len(faults) > MAX_FAULTS:
         faults[MAX_FAULTS:] = [f"$: and {len(faults) - MAX_FAULTS} more"]
@@ -72,6 +80,8 @@ def _parse_json(body: object) -> dict[str, Any]:
         raise InvalidContextError([f"$: not JSON (line {exc.lineno}, column {exc.colno})"]) from None
     except (ValueError, RecursionError):
         raise InvalidContextError(["$: not JSON that can be read: a number or the nesting is too large"]) from None
+    if envelope := envelope_fault(data):
+        raise InvalidContextError([f"$: is {envelope}"])
     if not isinstance(data, dict):
         raise InvalidContextError(["$: must be a JSON object"])
     return data
@@ -134,22 +144,33 @@ def _disagreements(data: dict[str, Any]) -> Iterator[str]:
             yield f"company_data_payload.{name}: differs from frontend_payload.company_data.{name}"
 
 
+def _foreign_secrets(context: ContextObject, prefix: str) -> Iterator[str]:
+    company = context.company_data_payload
+    credentials = company.channel_config.whatsapp.whatsapp_credentials_id
+    key = company.ai_config.openai_config.whatsapp.api_key_reference
+    if fault := reference_fault(credentials, SecretKind.TWILIO, prefix):
+        yield f"company_data_payload.channel_config.whatsapp.whatsapp_credentials_id: {fault}"
+    if fault := reference_fault(key, SecretKind.OPENAI, prefix):
+        yield f"company_data_payload.ai_config.openai_config.whatsapp.api_key_reference: {fault}"
+
+
 def _readable_key(data: dict[str, Any]) -> tuple[str, str] | None:
-    try:
-        recipient = _KeyOnly.model_validate(
-            {
-                "recipient_tel": _at(data, "frontend_payload", "recipient_data", "recipient_tel"),
-                "conversation_id": _at(data, "conversation_data", "conversation_id"),
-            }
-        )
-    except ValidationError:
-        return None
-    return recipient.recipient_tel, recipient.conversation_id
+    """Return what can be the key of a record that says that the message is refused, valid or not."""
+    recipient = _at(data, "frontend_payload", "recipient_data", "recipient_tel")
+    conversation_id = _at(data, "conversation_data", "conversation_id")
+    if _can_be_key(recipient) and _can_be_key(conversation_id):
+        return str(recipient), str(conversation_id)
+    return None
 
 
-class _KeyOnly(Section):
-    recipient_tel: E164
-    conversation_id: Id
+def _can_be_key(text: object) -> bool:
+    return (
+        isinstance(text, str)
+        and text.isprintable()
+        and bool(text.strip())
+        and len(text) <= MAX_ID_LENGTH
+        and len(text.encode()) <= MAX_KEY_BYTES
+    )
 
 
 def _at(data: object, *path: str) -> object:
@@ -170,7 +191,7 @@ _REASONS = {
     "dict_type": "must be an object",
     "list_type": "must be an array",
     "string_type": "must be a text",
-    "string_unicode": "holds half a character (a lone surrogate)",
+    "string_unicode": HALF_A_CHARACTER,
     "bool_type": "must be true or false",
     "int_type": "must be a whole number",
 }
@@ -186,4 +207,4 @@ def _reason(error: Any) -> str:
 
 
 def _stored_bytes(context: ContextObject) -> int:
-    return sum(len(name) + len(value.encode()) for name, value in context.stored_attributes().items())
+    return stored_bytes(context.stored_attributes())

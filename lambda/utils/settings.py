@@ -5,6 +5,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
+from utils.secret_reference import REFERENCE_PREFIX
+
 SEND_START_SECONDS = 5
 """How long after its intent was recorded a send may start, at the least. See `Settings.settle_seconds`."""
 
@@ -52,9 +54,12 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
     conversations_table_name: str = Field(
-        validation_alias=AliasChoices("CONVERSATIONS_TABLE_NAME_DEV", "CONVERSATIONS_TABLE_NAME"),
+        validation_alias=AliasChoices(
+            "CONVERSATIONS_TABLE_NAME_DEV", "CONVERSATIONS_TABLE_NAME", "CONVERSATIONS_TABLE"
+        ),
         pattern=r"^[A-Za-z0-9_.-]{3,255}$",
-        description="DynamoDB table of conversations. The first name is used in `dev`, the second elsewhere.",
+        description="DynamoDB table of conversations. Terraform sets the first name in `dev`, the second elsewhere;"
+        " the third is the engine's.",
     )
     queue_url: Url = Field(
         validation_alias="WHATSAPP_QUEUE_URL",
@@ -118,6 +123,13 @@ class Settings(BaseModel):
         le=86_400,
         validation_alias="SECRETS_CACHE_SECONDS",
         description="How long a secret is kept in memory; a rejected one is dropped at once.",
+    )
+    secret_name_prefix: str = Field(
+        default="",
+        validation_alias="SECRET_NAME_PREFIX",
+        max_length=256,
+        pattern=REFERENCE_PREFIX,
+        description="Path that the name of every secret must begin with; a Context Object with another is refused.",
     )
     openai_api: Literal["responses", "assistants"] = Field(
         default="responses",
@@ -249,8 +261,8 @@ def _describe(error: object) -> str:
     location, message = error["loc"], error["msg"]  # type: ignore[index]
     name = str(location[0])
     if error["type"] == "missing":  # type: ignore[index]
-        aliases = {"CONVERSATIONS_TABLE_NAME_DEV": "CONVERSATIONS_TABLE_NAME_DEV (or CONVERSATIONS_TABLE_NAME)"}
-        return f"{aliases.get(name, name)} is missing"
+        others = {"CONVERSATIONS_TABLE_NAME_DEV": " (or CONVERSATIONS_TABLE_NAME, CONVERSATIONS_TABLE)"}
+        return f"{name}{others.get(name, '')} is missing"
     if error["type"] == "string_pattern_mismatch" and name.endswith("_BASE_URL"):  # type: ignore[index]
         return f"{name}: must be https, or http to this machine, without user, query or fragment"
     return f"{name}: {message}"

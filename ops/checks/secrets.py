@@ -10,12 +10,9 @@ from ops.aws_errors import asking_for
 from ops.errors import AwsError
 from ops.patient import Patient
 from ops.vendors import Vendors
-from services.secrets_manager_service import (
-    OPENAI_PREFIX,
-    TWILIO_PREFIX,
-    SecretsManagerSecrets,
-)
+from services.secrets_manager_service import SecretsManagerSecrets
 from utils.redaction import Secret
+from utils.secret_reference import SecretKind, kind_of, with_slash
 from utils.settings import Settings, SettingsError
 
 S = TypeVar("S", Secret, TwilioCredentials)
@@ -31,33 +28,35 @@ def check_secrets(names: Iterable[str], vendors: Vendors) -> Callable[[Patient],
     chosen = list(names)
 
     def check(patient: Patient) -> Iterator[Finding]:
-        found = chosen or _names(patient)
-        for prefix in (OPENAI_PREFIX, TWILIO_PREFIX):
-            if not chosen and not any(name.startswith(prefix) for name in found):
-                yield fail(
-                    "secrets",
-                    f"there is no secret {prefix}...",
-                    f"{patient.deploy}, then: {STORE}",
-                )
         try:
             settings = patient.settings
         except (SettingsError, AwsError):
             settings = None
             yield skip("vendors", "not asked, as the function's settings are not known")
-        secrets = SecretsManagerSecrets(patient.aws.secrets, 0, lambda: 0.0)
+        prefix = settings.secret_name_prefix if settings else ""
+        found = chosen or _names(patient, prefix)
+        for kind in (SecretKind.OPENAI, SecretKind.TWILIO):
+            if not chosen and not any(kind_of(name, prefix) is kind for name in found):
+                yield fail(
+                    "secrets",
+                    f"there is no secret {with_slash(prefix)}{kind}/...",
+                    f"{patient.deploy}, then: {STORE}",
+                )
+        secrets = SecretsManagerSecrets(patient.aws.secrets, 0, lambda: 0.0, prefix)
         for name in found:
             yield from _check_one(name, secrets, vendors, settings)
 
     return check
 
 
-def _names(patient: Patient) -> list[str]:
+def _names(patient: Patient, prefix: str) -> list[str]:
+    """Return the names of all secrets that the function could be told to read."""
     with asking_for("the secrets", patient.aws.where):
         pages = patient.aws.secrets.get_paginator("list_secrets").paginate(
-            Filters=[{"Key": "name", "Values": [OPENAI_PREFIX, TWILIO_PREFIX]}]
+            Filters=[{"Key": "name", "Values": [with_slash(prefix)]}] if prefix else []
         )
         names = [secret["Name"] for page in pages for secret in page["SecretList"]]
-    return sorted(name for name in names if name.startswith((OPENAI_PREFIX, TWILIO_PREFIX)))
+    return sorted(name for name in names if kind_of(name, prefix))
 
 
 def _check_one(
@@ -65,7 +64,7 @@ def _check_one(
 ) -> Iterator[Finding]:
     secret: Secret | TwilioCredentials
     try:
-        secret = secrets.openai(name) if name.startswith(OPENAI_PREFIX) else secrets.twilio(name)
+        secret = secrets.twilio(name) if kind_of(name) is SecretKind.TWILIO else secrets.openai(name)
     except ProcessorError as error:
         if error.code == DENIED:  # the function's role may still read it
             yield skip("secret", f"{name} may not be read with these credentials", READ)

@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -218,6 +218,12 @@ class Deployment:
             secrets.put_secret_value(SecretId=name, SecretString=value)
         except secrets.exceptions.ResourceNotFoundException:
             secrets.create_secret(Name=name, SecretString=value)
+
+    def delete_secret(self, name: str) -> None:
+        """Delete a secret for good, if there is one."""
+        secrets = self.aws.client("secretsmanager")
+        with suppress(secrets.exceptions.ResourceNotFoundException):
+            secrets.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
 
     def now_ms(self) -> int:
         """Return the time by the clock of the log."""

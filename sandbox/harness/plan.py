@@ -12,6 +12,16 @@ ENVIRONMENT = "dev"
 TEMPLATE_REFERENCE = "whatsapp-credentials/acme/spring/twilio"
 FREE_FORM_REFERENCE = "whatsapp-credentials/acme/winter/twilio"
 OPENAI_REFERENCE = "openai-api-key/whatsapp"
+MADE_BY_TESTS = (
+    "openai-api-key/denied",
+    "openai-api-key/rotated",
+    *(
+        f"whatsapp-credentials/acme/{project}/twilio"
+        for project in ("autumn", "denied", "late", "nowhere", "rejected", "rotated", "service")
+    ),
+)
+"""Secrets that whoever uses the stack makes, or leaves missing; the function may read them."""
+
 TEMPLATE_SID = "HX" + "1" * 32
 
 QUICK: Mapping[str, Any] = {

@@ -15,7 +15,7 @@ from sandbox.engines.ports import is_free
 from sandbox.harness.aws import Aws
 from sandbox.harness.interrupts import signals_deferred
 from sandbox.harness.packaging import PackageBuild
-from sandbox.harness.plan import COMPANIES, Plan, merged
+from sandbox.harness.plan import COMPANIES, MADE_BY_TESTS, Plan, merged
 from sandbox.harness.progress import Timeline
 from sandbox.harness.workspace import Manifest, Workspace, fingerprint
 from sandbox.stubs import StubProcess
@@ -188,6 +188,7 @@ class Startup:
             "deletion_protection": False,
             "secret_recovery_days": 0,
             "companies": {name: list(projects) for name, projects in COMPANIES.items()},
+            "existing_secrets": list(MADE_BY_TESTS),
             "package_path": str(self._package),
             "function": {"runtime": f"python{target.python}", "architecture": target.architecture},
             "function_settings": {"openai_base_url": urls.openai, "twilio_api_base_url": urls.twilio},
@@ -195,6 +196,7 @@ class Startup:
         others: dict[str, Any] = {
             "companies": {},
             "openai_keys": [],
+            "existing_secrets": [*self._secrets, *MADE_BY_TESTS],
         }  # secret names carry no environment: the first makes them
         return {
             plan.environment: {

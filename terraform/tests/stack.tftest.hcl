@@ -8,6 +8,7 @@ variables {
   environment   = "dev"
   package_path  = "main.tf" # any file: nothing is uploaded
   secret_values = {}
+  companies     = { acme = ["spring"] }
 }
 
 run "names_in_dev_are_the_designs" {
@@ -26,8 +27,8 @@ run "names_in_dev_are_the_designs" {
     error_message = "The critical alarm's name is the design's."
   }
   assert {
-    condition     = output.secret_names == tolist(["openai-api-key/whatsapp"])
-    error_message = "The OpenAI secret's name is the design's."
+    condition     = output.secret_names == tolist(["openai-api-key/whatsapp", "whatsapp-credentials/acme/spring/twilio"])
+    error_message = "The secrets' names are the design's."
   }
 }
 

@@ -114,7 +114,9 @@ class SecretsContract:
 
         assert caught.value.code == "secret_not_found"
 
-    @pytest.mark.parametrize("reference", [OPENAI_REFERENCE, "whatsapp-credential/x", "x/whatsapp-credentials/y", ""])
+    @pytest.mark.parametrize(
+        "reference", [OPENAI_REFERENCE, "whatsapp-credential/x", "x/my-whatsapp-credentials/y", ""]
+    )
     def test_a_tenant_can_not_name_a_secret_of_another_kind_as_its_credentials(
         self, lab: SecretsLab, reference: str
     ) -> None:

@@ -4,6 +4,7 @@ from core.errors import SecretError
 from core.ports import TwilioCredentials
 from sandbox.context_objects import OPENAI_REFERENCE, TWILIO_REFERENCE
 from utils.redaction import Secret
+from utils.secret_reference import SecretKind, reference_fault
 
 TWILIO = TwilioCredentials("AC" + "0" * 32, Secret("twilio-token-1"), "HX" + "1" * 32)
 TWILIO_FREE_FORM = TwilioCredentials("AC" + "0" * 32, Secret("twilio-token-1"))
@@ -46,12 +47,12 @@ class InMemorySecrets:
         return self.source.reads
 
     def twilio(self, reference: str) -> TwilioCredentials:
-        secret = self._get(reference, "whatsapp-credentials/")
+        secret = self._get(reference, SecretKind.TWILIO)
         assert isinstance(secret, TwilioCredentials)
         return secret
 
     def openai(self, reference: str) -> Secret:
-        secret = self._get(reference, "openai-api-key/")
+        secret = self._get(reference, SecretKind.OPENAI)
         assert isinstance(secret, Secret)
         return secret
 
@@ -59,11 +60,9 @@ class InMemorySecrets:
         if self.cache.get(reference) == rejected:
             del self.cache[reference]
 
-    def _get(self, reference: str, prefix: str) -> TwilioCredentials | Secret:
-        if not reference.startswith(prefix):
-            raise SecretError(
-                f"the reference of this secret must begin with {prefix}", code="secret_reference_forbidden"
-            )
+    def _get(self, reference: str, kind: SecretKind) -> TwilioCredentials | Secret:
+        if fault := reference_fault(reference, kind):
+            raise SecretError(f"the reference of this secret {fault}", code="secret_reference_forbidden")
         if reference not in self.cache:
             self.cache[reference] = self.source.read(reference)
         return self.cache[reference]

@@ -7,6 +7,7 @@ from typing import Any
 from unittest.mock import patch
 
 import core.batch
+import core.wiring
 import index
 import utils.context_processor
 import utils.logging_config
@@ -42,15 +43,15 @@ def attributes_are_trusted() -> Any:
 
 
 def consent_is_taken_for_granted() -> Any:
-    def careless(body: object) -> ContextObject:
+    def careless(body: object, secret_name_prefix: str = "") -> ContextObject:
         try:
             data = json.loads(body)  # type: ignore[arg-type]
             data["frontend_payload"]["recipient_data"]["comms_consent"] = True
             return parse_context(json.dumps(data))
         except (TypeError, ValueError, KeyError, RecursionError):
-            return parse_context(body)
+            return parse_context(body, secret_name_prefix)
 
-    return patch.object(core.batch, "parse_context", careless)
+    return patch.object(core.wiring, "parse_context", careless)
 
 
 def only_the_first_fault_is_reported() -> Any:

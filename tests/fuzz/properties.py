@@ -16,6 +16,7 @@ from tests.fuzz.bodies import Body
 from tests.fuzz.events import Case
 from tests.samples.context_cases import SECRET_VALUE
 from tests.samples.context_schema import VALIDATOR
+from utils.dynamodb_values import stored_bytes
 from utils.logging_config import EventLog
 
 MAX_LINE = 16 * 1024
@@ -27,7 +28,9 @@ MAX_HIDDEN_SECONDS = 12 * 60 * 60
 FAULT = re.compile(r"[a-z_$][a-z_$.0-9]*: [ -~]{1,200}")
 """A fault as it is reported: where, and what it should be."""
 
-BEYOND_SCHEMA = re.compile(r"half a character|\$: |: differs from |ISO 8601| exceeds ")
+BEYOND_SCHEMA = re.compile(
+    r"half a character|\$: |: differs from |ISO 8601|printable text|1024 bytes|two kinds of secret| exceeds "
+)
 """Faults that no JSON Schema can name, or that are older than any schema: of the writing itself."""
 
 SCHEMA_LIMIT = 20_000
@@ -202,7 +205,7 @@ def _sent(observed: Observed) -> Iterator[str]:
         yield f"{len(observed.function.whatsapp.delivered)} messages for {len(closed)} closed conversations"
     for stored in observed.function.store.records.values():
         try:
-            size = sum(len(name) + len(value.encode()) for name, value in stored.attributes.items())
+            size = stored_bytes(stored.attributes)
         except UnicodeEncodeError:
             yield "a record that can't be written"
             continue

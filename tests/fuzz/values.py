@@ -26,7 +26,7 @@ class Mark:
     """What is in every value of one case, and may be in no line of its log.
 
     Attributes:
-        text: Part of texts; its tilde makes it a wrong id, for a valid one may be in the log.
+        text: Part of texts; its invisible character makes it a wrong id, for a valid one may be in the log.
         name: Part of what must be a valid id and is not for the log.
     """
 
@@ -37,7 +37,7 @@ class Mark:
     @classmethod
     def draw(cls, random: Random) -> "Mark":
         bits = f"{random.getrandbits(48):012x}"
-        return cls(f"canary~{bits}", f"canary{bits}", 70_000_000_000 + random.getrandbits(32))
+        return cls(f"canary\u2060{bits}", f"canary{bits}", 70_000_000_000 + random.getrandbits(32))
 
 
 class Values:

@@ -66,7 +66,27 @@ ACCEPTED = [
     pytest.param(make_context(recipient_tel="+123456789012345"), id="longest number"),
     pytest.param(replacing({f"{REQUEST}__initial_request_timestamp": "2026-11-22T08:59:30.123456+01:00"}), id="offset"),
     pytest.param(replacing({f"{REQUEST}__initial_request_timestamp": "2026-11-22 08:59"}), id="no seconds"),
-    pytest.param(make_context(conversation_data__conversation_id="c" * 255), id="longest id"),
+    pytest.param(replacing({f"{REQUEST}__initial_request_timestamp": "2026-11-22"}), id="a date alone"),
+    pytest.param(replacing({f"{REQUEST}__initial_request_timestamp": "20261122T085930Z"}), id="basic form"),
+    pytest.param(replacing({f"{REQUEST}__initial_request_timestamp": "2026-W47-7T08:59:30"}), id="day of a week"),
+    pytest.param(replacing({f"{REQUEST}__channel_method": "WhatsApp"}), id="channel in another case"),
+    pytest.param(make_context(conversation_data__conversation_id="c" * 512), id="longest id"),
+    pytest.param(make_context(conversation_data__conversation_id="acme#Frühling 2027#7f3a#15550002222"), id="any id"),
+    pytest.param(replacing({f"{FRONT}__project_data": ["a", 1, None]}), id="project data of another type"),
+    pytest.param(replacing({f"{FRONT}__project_data": 0.5}), id="project data that is a number"),
+    pytest.param(replacing({f"{COMPANY}__company_rep": ["Carol", "Dan"]}), id="representatives as a list"),
+    pytest.param(
+        replacing(
+            {
+                f"{OPENAI}__api_key_reference": "ai-multi-comms/openai-api-key/whatsapp-prod",
+                f"{WHATSAPP}__whatsapp_credentials_id": "ai-multi-comms/whatsapp-credentials/acme/spring/twilio-dev",
+            }
+        ),
+        id="references with a prefix and an environment",
+    ),
+    pytest.param(
+        replacing({f"{OPENAI}__assistant_id_replies": 5, f"{OPENAI}__assistant_id_3": ""}), id="assistants of others"
+    ),
     pytest.param(
         replacing(
             {
@@ -89,7 +109,12 @@ ACCEPTED = [
 # What is refused: where, which value instead, and why
 
 TEL = "must match ^\\+[1-9][0-9]{6,14}$"
-ID = "must match ^[A-Za-z0-9][A-Za-z0-9._:#/=-]{0,254}$"
+ID = "must be printable text"
+SECRET = (
+    "must be a secret's name of at most 512 characters:"
+    " segments of letters, digits and _+=.@- with a slash between them"
+)
+TWO_KINDS = "must not have the path segments of two kinds of secret"
 
 REFUSED = [
     ("metadata", ..., "is missing"),
@@ -108,33 +133,47 @@ REFUSED = [
     (f"{RECIPIENT_DATA}__comms_consent", "true", "must be true or false"),
     (f"{RECIPIENT_DATA}__comms_consent", 1, "must be true or false"),
     (f"{REQUEST}__channel_method", "email", "is not whatsapp"),
-    (f"{REQUEST}__channel_method", "WhatsApp", "is not whatsapp"),
-    (f"{REQUEST}__initial_request_timestamp", "yesterday", "must be an ISO 8601 date and time"),
-    (f"{REQUEST}__initial_request_timestamp", "2026-11-22", "must be an ISO 8601 date and time"),
-    (f"{REQUEST}__initial_request_timestamp", "2026-11-22T08:59:30Z\n", "must be an ISO 8601 date and time"),
-    (f"{REQUEST}__request_id", "../../etc", ID),
-    (f"{FRONT}__project_data", "text", "must be an object"),
+    (f"{REQUEST}__channel_method", "whats app", "is not whatsapp"),
+    (f"{REQUEST}__initial_request_timestamp", "yesterday", "must be an ISO 8601 date, with or without a time"),
+    (f"{REQUEST}__initial_request_timestamp", "22.11.2026", "must be an ISO 8601 date, with or without a time"),
+    (f"{REQUEST}__initial_request_timestamp", 1795338000, "must be a text"),
+    (f"{REQUEST}__request_id", "a\nb", ID),
+    (f"{REQUEST}__request_id", "   ", ID),
+    (f"{REQUEST}__request_id", "r" * 513, "string should have at most 512 characters"),
+    (f"{RECIPIENT_DATA}__recipient_first_name", ["Ana"], "must be a text"),
     (f"{COMPANY}__project_status", "paused", "is not active"),
     (f"{COMPANY}__allowed_channels", ["email"], "does not include whatsapp"),
     (f"{COMPANY}__allowed_channels", [], "does not include whatsapp"),
     (f"{COMPANY}__allowed_channels", "whatsapp", "must be an array"),
-    (f"{COMPANY}__company_rep", 5, "must be an object or a text"),
+    (f"{COMPANY}__auto_queue_reply_message", "false", "must be true or false"),
+    (f"{COMPANY}__auto_queue_reply_message_from_number", "+447700900123", "must be an array"),
     (f"{WHATSAPP}__company_whatsapp_number", "+", TEL),
     (
         f"{WHATSAPP}__whatsapp_credentials_id",
         "openai-api-key/whatsapp",
-        "must match ^whatsapp-credentials/[A-Za-z0-9/_+=.@-]{1,480}$",
+        "must have the path segment whatsapp-credentials",
     ),
     (
         f"{OPENAI}__api_key_reference",
         "whatsapp-credentials/acme/spring/twilio",
-        "must match ^openai-api-key/[A-Za-z0-9/_+=.@-]{1,480}$",
+        "must have the path segment openai-api-key",
     ),
+    (f"{OPENAI}__api_key_reference", "openai-api-key//whatsapp", SECRET),
+    (f"{OPENAI}__api_key_reference", "openai-api-key/../database", SECRET),
+    (f"{OPENAI}__api_key_reference", "/openai-api-key/whatsapp", SECRET),
+    (f"{OPENAI}__api_key_reference", "openai-api-key/whatsapp/", SECRET),
+    (f"{OPENAI}__api_key_reference", "OpenAI-API-Key/whatsapp", "must have the path segment openai-api-key"),
+    (f"{OPENAI}__api_key_reference", "my-openai-api-key/whatsapp", "must have the path segment openai-api-key"),
+    (f"{OPENAI}__api_key_reference", "\u043epenai-api-key/whatsapp", SECRET),
+    (f"{OPENAI}__api_key_reference", " openai-api-key/whatsapp", SECRET),
+    (f"{OPENAI}__api_key_reference", "openai-api-key/whatsapp\n", SECRET),
+    (f"{OPENAI}__api_key_reference", "arn:aws:secretsmanager:eu-west-1:1:secret:x/openai-api-key/w", SECRET),
+    (f"{OPENAI}__api_key_reference", "openai-api-key/" + "x" * 498, "string should have at most 512 characters"),
     (f"{OPENAI}__api_key_reference", ..., "is missing"),
     (f"{OPENAI}__assistant_id_template_sender", "../first-contact", "must match ^[A-Za-z0-9_-]{1,64}$"),
     (f"{OPENAI}__assistant_definition", {"instructions": 5}, "must be a text"),
     (f"{OPENAI}__assistant_definition", {"instructions": "x", "max_output_tokens": 16.5}, "must be a whole number"),
-    ("conversation_data__conversation_id", "", ID),
-    ("conversation_data__conversation_id", "a b", ID),
+    ("conversation_data__conversation_id", "", "string should have at least 1 character"),
+    ("conversation_data__conversation_id", "a\tb", ID),
     ("conversation_data__thread_id", "a b", "must match ^[A-Za-z0-9_-]{0,128}$"),
 ]

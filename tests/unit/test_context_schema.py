@@ -73,6 +73,8 @@ def test_both_read_the_two_names_of_the_key_reference_alike(first: Any, second: 
         pytest.param(
             {"frontend_payload__request_data__initial_request_timestamp": "2026-02-30T10:00:00Z"}, id="no such date"
         ),
+        pytest.param({"frontend_payload__request_data__request_id": "a\u200bb"}, id="an invisible character"),
+        pytest.param({"conversation_id": "漢" * 342}, id="too many bytes for a key"),
         pytest.param({"frontend_payload__project_data": {"text": "x" * 400_000}}, id="too large for a record"),
     ],
 )
@@ -81,7 +83,7 @@ def test_what_a_schema_can_not_say_is_left_to_the_model_and_told_in_its_descript
 
     assert VALIDATOR.is_valid(context)
     assert not model_accepts(context)
-    assert all(word in SCHEMA["description"] for word in ("both halves", "date", "336 KiB"))
+    assert all(word in SCHEMA["description"] for word in ("both halves", "date", "printable", "bytes", "336 KiB"))
 
 
 # The tool

@@ -17,8 +17,10 @@ from utils.settings import Settings, Url
 SET_BY_THE_STACK = {
     "CONVERSATIONS_TABLE_NAME_DEV": "the table's name, where `environment` is `dev`",
     "CONVERSATIONS_TABLE_NAME": "the table's name, elsewhere",
+    "CONVERSATIONS_TABLE": "nothing",
     "WHATSAPP_QUEUE_URL": "the queue's URL",
     "VERSION": "`release`; `make deploy` sets it to what `git describe` says",
+    "SECRET_NAME_PREFIX": "`secret_name_prefix`",
     "METRICS_NAMESPACE": "follows `environment`",
     "VISIBILITY_TIMEOUT_SECONDS": "`queue.visibility_timeout_seconds`",
     "MAX_RECEIVE_COUNT": "`queue.max_receive_count`",

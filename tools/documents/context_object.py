@@ -1,22 +1,36 @@
 """Reference of the Context Object, from the JSON Schema of the model that validates it."""
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, get_args, get_origin
+from typing import Any, get_args
 
 from tools.documents.markdown import anchor, code, table
 from utils.assistant_definition import AssistantId
-from utils.context_model import DATE_AND_TIME, E164, CredentialsReference, Id, KeyReference
+from utils.context_model import DATE, E164, MAX_ID_LENGTH, MAX_KEY_BYTES, PRINTABLE, WHATSAPP
 from utils.context_processor import MAX_DEPTH, MAX_FAULTS, MAX_RECORD_BYTES, RESERVED_BYTES
+from utils.secret_reference import SecretKind, reference_pattern
 
 Schema = Mapping[str, Any]
 
+
+def pattern_of(kind: object) -> str:
+    """Return the pattern of a kind of text."""
+    return str(get_args(kind)[1].pattern)
+
+
 KINDS = {
-    "E.164 number": (E164, "plus sign, country code, number: 7 to 15 digits"),
-    "id": (Id, "up to 255 letters, digits and `._:#/=-`; a letter or digit first"),
-    "Twilio secret": (CredentialsReference, "name of a secret that starts with `whatsapp-credentials/`"),
-    "OpenAI secret": (KeyReference, "name of a secret that starts with `openai-api-key/`"),
-    "date and time": (DATE_AND_TIME, "ISO 8601; seconds, fraction and offset may be left out"),
-    "assistant id": (AssistantId, "up to 64 letters, digits, `_` and `-`"),
+    "E.164 number": (pattern_of(E164), "plus sign, country code, number: 7 to 15 digits"),
+    "id": (PRINTABLE, "printable, not blank"),
+    "Twilio secret": (
+        reference_pattern(SecretKind.TWILIO),
+        "name of a secret: path segments, one of them `whatsapp-credentials` and none `openai-api-key`",
+    ),
+    "OpenAI secret": (
+        reference_pattern(SecretKind.OPENAI),
+        "name of a secret: path segments, one of them `openai-api-key` and none `whatsapp-credentials`",
+    ),
+    "whatsapp": (WHATSAPP, "`whatsapp`, in any case"),
+    "date": (DATE, "ISO 8601, with or without a time: whatever Python's `datetime.fromisoformat` reads"),
+    "assistant id": (pattern_of(AssistantId), "up to 64 letters, digits, `_` and `-`"),
 }
 """What a pattern is called in the tables, and what it says in words."""
 
@@ -80,6 +94,8 @@ def _type(field: Schema) -> str:
 def _name_of(choice: Schema) -> str:
     if "$ref" in choice:
         return TYPES["object"]
+    if "type" not in choice:
+        return "any JSON"
     if choice["type"] == "array":
         return f"list of {TYPES[choice['items']['type']]}s"
     return TYPES[choice["type"]]
@@ -113,19 +129,13 @@ def _rules_of(choice: Schema) -> Iterator[str]:
 
 def _kind(pattern: str) -> str:
     for name, (kind, _) in KINDS.items():
-        if _pattern(kind) == pattern:
+        if kind == pattern:
             return f"[{name}](#kinds-of-text)"
     return code(pattern)
 
 
-def _pattern(kind: object) -> str:
-    if get_origin(kind) is Annotated:
-        return str(get_args(kind)[1].pattern)
-    return str(kind)
-
-
 def _kinds() -> str:
-    rows = [(name, code(_pattern(kind)), words) for name, (kind, words) in KINDS.items()]
+    rows = [(name, code(kind), words) for name, (kind, words) in KINDS.items()]
     return table(("Kind", "Pattern", "In words"), rows)
 
 
@@ -136,6 +146,9 @@ def _limits() -> str:
         "It has no `NaN` or `Infinity`, no number too large to read, and no half of a character (a lone surrogate).",
         "No object in it has two members of one name.",
         "`company_id` and `project_id` are the same in `frontend_payload.company_data` and in `company_data_payload`.",
+        f"An id has at most {MAX_ID_LENGTH} characters, the conversation's at most {MAX_KEY_BYTES:,} bytes too.",
+        "Both secret references begin with `SECRET_NAME_PREFIX`, where that is set.",
+        "A recipient's name with a link in it is left out, which `name_left_out` in the log says.",
         f"It is at most {MAX_DEPTH} levels deep.",
         f"At most {stored} KiB of it are stored: the record, with what is added later, must fit into {item} KB.",
         f"At most {MAX_FAULTS} faults are listed, then how many more there are.",

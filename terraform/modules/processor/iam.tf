@@ -4,6 +4,18 @@ locals {
   queue_arn_parts = split(":", var.queue_arn)
   secret_arn      = "arn:${local.queue_arn_parts[1]}:secretsmanager:${local.queue_arn_parts[3]}:${local.queue_arn_parts[4]}:secret"
 
+  # Secrets Manager adds a hyphen and six characters to a name. Patterns only for a kind of which no name is known, and
+  # only below a prefix: without one they would open every secret of the account that has such a segment.
+  secret_prefix = var.secret_name_prefix == "" ? "" : "${trimsuffix(var.secret_name_prefix, "/")}/"
+  secret_kinds  = ["openai-api-key", "whatsapp-credentials"]
+  unnamed_kinds = [for kind in local.secret_kinds : kind if !anytrue([for name in var.secret_names : contains(split("/", name), kind)])]
+  secret_arns = concat(
+    [for name in sort(distinct(var.secret_names)) : "${local.secret_arn}:${name}-??????"],
+    local.secret_prefix == "" ? [] : flatten([
+      for kind in local.unnamed_kinds : ["${local.secret_arn}:${local.secret_prefix}${kind}/*", "${local.secret_arn}:${local.secret_prefix}*/${kind}/*"]
+    ]),
+  )
+
   capabilities = merge(
     {
       WriteLog = {
@@ -22,7 +34,7 @@ locals {
       }
       ReadSecrets = {
         actions   = ["secretsmanager:GetSecretValue"]
-        resources = ["${local.secret_arn}:openai-api-key/*", "${local.secret_arn}:whatsapp-credentials/*"]
+        resources = local.secret_arns
       }
     },
     var.tracing ? {

@@ -40,6 +40,9 @@ locals {
       MAX_RECEIVE_COUNT          = tostring(var.queue_max_receive_count)
       VERSION                    = var.release
     },
+    var.secret_name_prefix == "" ? {} : {
+      SECRET_NAME_PREFIX = var.secret_name_prefix
+    },
     { for name, value in var.settings : upper(name) => tostring(value) if value != null },
   )
 }
@@ -111,6 +114,10 @@ resource "aws_lambda_function" "this" {
     precondition {
       condition     = var.queue_visibility_timeout_seconds > local.lease_needs_seconds
       error_message = "The queue's visibility timeout must exceed safety_margin_seconds + heartbeat_interval_seconds + twilio_timeout_seconds + 2 (${local.lease_needs_seconds} s), or no send would fit between two heartbeats."
+    }
+    precondition {
+      condition     = local.secret_prefix != "" || length(local.unnamed_kinds) == 0
+      error_message = "The function could read no secret of the kind ${join(", ", local.unnamed_kinds)}: name its companies and openai_keys, or its existing_secrets, or set secret_name_prefix, below which it may read all."
     }
     precondition {
       condition     = !var.snap_start || var.alias_name != null

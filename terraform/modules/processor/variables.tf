@@ -312,3 +312,26 @@ variable "metrics_namespace" {
     error_message = "metrics_namespace takes 1 to 255 letters, digits and _./#:- characters."
   }
 }
+
+variable "secret_names" {
+  description = "Names of the secrets that the function may read."
+  type        = list(string)
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for name in var.secret_names : can(regex("^[A-Za-z0-9_.@+=-]+(/[A-Za-z0-9_.@+=-]+)+$", name)) && length(setintersection(split("/", name), ["openai-api-key", "whatsapp-credentials"])) == 1])
+    error_message = "A secret's name is a path of which one segment is openai-api-key or whatsapp-credentials, as Context Objects refer to it: no ARN, no wildcard."
+  }
+
+  validation {
+    condition     = alltrue([for name in var.secret_names : startswith(name, var.secret_name_prefix == "" ? "" : "${trimsuffix(var.secret_name_prefix, "/")}/")])
+    error_message = "Every secret's name must begin with secret_name_prefix: the function refuses references to others."
+  }
+}
+
+variable "secret_name_prefix" {
+  description = "Path that every reference to a secret must begin with (SECRET_NAME_PREFIX); the slash after it may be left out. Default: no path."
+  type        = string
+  default     = ""
+  nullable    = false
+}

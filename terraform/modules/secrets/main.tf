@@ -1,10 +1,11 @@
 # The containers of the secrets. Their values come later, from the command line or by the write-only way at the end.
 
 locals {
+  prefix = var.name_prefix == "" ? "" : "${trimsuffix(var.name_prefix, "/")}/"
   twilio_names = flatten([
-    for company, projects in var.companies : [for project in projects : "whatsapp-credentials/${company}/${project}/twilio"]
+    for company, projects in var.companies : [for project in projects : "${local.prefix}whatsapp-credentials/${company}/${project}/${var.twilio_name}"]
   ])
-  openai_names = [for name in var.openai_keys : "openai-api-key/${name}"]
+  openai_names = [for name in var.openai_keys : "${local.prefix}openai-api-key/${name}"]
   names        = concat(local.twilio_names, local.openai_names)
 }
 
@@ -13,7 +14,7 @@ resource "aws_secretsmanager_secret" "this" {
   for_each = toset(local.names)
 
   name                    = each.key
-  description             = startswith(each.key, "openai") ? "OpenAI API key: {\"ai_api_key\"}" : "Twilio account: {\"twilio_account_sid\", \"twilio_auth_token\" or \"twilio_api_key_sid\" and \"twilio_api_key_secret\", optional \"twilio_template_sid\", \"twilio_messaging_service_sid\"}"
+  description             = contains(local.openai_names, each.key) ? "OpenAI API key: {\"ai_api_key\"}" : "Twilio account: {\"twilio_account_sid\", \"twilio_auth_token\" or \"twilio_api_key_sid\" and \"twilio_api_key_secret\", optional \"twilio_template_sid\", \"twilio_messaging_service_sid\"}"
   recovery_window_in_days = var.recovery_window_days
   kms_key_id              = var.kms_key_arn
 }

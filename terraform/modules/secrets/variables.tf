@@ -1,5 +1,29 @@
+variable "name_prefix" {
+  description = "Path that every name begins with; the slash after it may be left out. Default: no path."
+  type        = string
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^([A-Za-z0-9_.@+=-]+/)*([A-Za-z0-9_.@+=-]+)?$", var.name_prefix)) && length(var.name_prefix) <= 256
+    error_message = "name_prefix is a path of up to 256 letters, digits and _.@+=- characters, without a slash at its start."
+  }
+}
+
+variable "twilio_name" {
+  description = "Last part of the name of each project's Twilio secret. Default: twilio."
+  type        = string
+  default     = "twilio"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9_.@+=-]{1,100}$", var.twilio_name))
+    error_message = "twilio_name takes 1 to 100 letters, digits and _.@+=- characters, no slash."
+  }
+}
+
 variable "companies" {
-  description = "Company id to the ids of its projects. Each project gets an empty secret whatsapp-credentials/<company>/<project>/twilio. Empty: the Twilio secrets are made elsewhere."
+  description = "Company id to the ids of its projects. Each project gets an empty secret whatsapp-credentials/<company>/<project>/<twilio_name>. Empty: the Twilio secrets are made elsewhere."
   type        = map(set(string))
   default     = {}
   nullable    = false

@@ -7,6 +7,7 @@ mock_provider "aws" {
 variables {
   package_path  = "main.tf"
   secret_values = {}
+  companies     = { acme = ["spring-sale"] } # the file leaves them to you
 }
 
 run "prod_is_guarded" {

@@ -1,7 +1,6 @@
 """What can't be done ends in the DLQ, says why, and is done once its cause is gone."""
 
 import json
-import uuid
 
 import pytest
 
@@ -107,7 +106,8 @@ def test_redrive_after_the_cause_is_fixed_sends_what_failed_for_good(
     make_conversation: MakeConversation, deployment: Deployment
 ) -> None:
     """Moved by hand: to LocalStack a moved message stays the one that failed, where AWS gives it a new id."""
-    reference = f"whatsapp-credentials/acme/{uuid.uuid4().hex[:8]}/twilio"
+    reference = "whatsapp-credentials/acme/late/twilio"
+    deployment.delete_secret(reference)
     conversation = make_conversation(credentials=reference)
 
     conversation.send()

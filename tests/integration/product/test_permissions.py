@@ -5,7 +5,6 @@ permission for, because on AWS it is Lambda or DynamoDB that acts in the role's 
 """
 
 import json
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,6 +17,7 @@ from sandbox.harness.plan import openai_secret, twilio_secret
 from sandbox.stubs import drop
 from tests.integration.conftest import MakeConversation
 from tests.integration.product.role import Permission, Role
+from utils.secret_reference import kind_of
 
 pytestmark = pytest.mark.integration
 
@@ -66,9 +66,9 @@ def no_lost_answer_is_reconciled(conversation: Conversation) -> None:
     assert (conversation.record or {})["conversation_status"] == "sending"
 
 
-@missed_in("ReadSecrets", "secretsmanager:GetSecretValue", "openai-api-key/*")
+@missed_in("ReadSecrets", "secretsmanager:GetSecretValue", "openai-api-key/denied-??????")
 def no_openai_key_is_read(conversation: Conversation) -> None:
-    reference = f"openai-api-key/{uuid.uuid4().hex}"
+    reference = "openai-api-key/denied"
     conversation.deployment.store_secret(reference, openai_secret())
     conversation.send(company_data_payload__ai_config__openai_config__whatsapp__api_key_reference=reference)
     failed = conversation.wait_for_status("failed_secrets_fetch")
@@ -76,9 +76,9 @@ def no_openai_key_is_read(conversation: Conversation) -> None:
     assert reference in failed["last_error"]["message"]
 
 
-@missed_in("ReadSecrets", "secretsmanager:GetSecretValue", "whatsapp-credentials/*")
+@missed_in("ReadSecrets", "secretsmanager:GetSecretValue", "whatsapp-credentials/acme/denied/twilio-??????")
 def no_twilio_credentials_are_read(conversation: Conversation) -> None:
-    reference = f"whatsapp-credentials/acme/{uuid.uuid4().hex}/twilio"
+    reference = "whatsapp-credentials/acme/denied/twilio"
     conversation.deployment.store_secret(reference, twilio_secret())
     conversation.send(credentials=reference)
     failed = conversation.wait_for_status("failed_secrets_fetch")
@@ -199,4 +199,11 @@ def with_conditions_met(policy: dict[str, Any], context: dict[str, str]) -> dict
 
 
 def test_every_permission_is_missed_by_somebody(deployment: Deployment) -> None:
-    assert set(Role(deployment).permissions()) == set(MISSED_BY_THE_FUNCTION) | set(MISSED_BY_AWS)
+    missed = set(MISSED_BY_THE_FUNCTION) | set(MISSED_BY_AWS)
+
+    assert set(map(of_a_kind, Role(deployment).permissions())) == set(map(of_a_kind, missed))
+
+
+def of_a_kind(permission: Permission) -> Permission:
+    """Return a permission with the kind of secret in the place of its name: one of each kind stands for all."""
+    return permission._replace(resource=kind_of(permission.resource.removesuffix("-??????")) or permission.resource)

@@ -19,7 +19,7 @@ def test_rotation_in_the_middle_of_the_traffic_fails_no_message(
     make_conversation: MakeConversation, deployment: Deployment, stubs: StubClient
 ) -> None:
     tenant = uuid.uuid4().hex
-    key_reference, twilio_reference = f"openai-api-key/{tenant}", f"whatsapp-credentials/acme/{tenant}/twilio"
+    key_reference, twilio_reference = "openai-api-key/rotated", "whatsapp-credentials/acme/rotated/twilio"
     account_sid, old, new = f"AC{tenant}", f"before-{tenant}", f"after-{tenant}"
 
     def accept_and_store(credential: str) -> None:

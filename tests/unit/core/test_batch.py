@@ -23,7 +23,7 @@ from tests.fakes.queue import InMemoryQueue
 from tests.fakes.telemetry import RecordingTelemetry
 from tests.samples.sqs_events import SENT_AT_MS, make_record
 from utils.context_model import ContextObject
-from utils.context_processor import InvalidContextError
+from utils.context_processor import InvalidContextError, parse_context
 from utils.deadline import Deadline
 
 DEADLINE = Deadline(lambda: 300.0, 15.0)
@@ -73,6 +73,7 @@ class Batch:
             telemetry=self.telemetry,
             new_owner=lambda: f"owner-{next(owners)}",
             visibility_seconds=VISIBILITY_SECONDS,
+            parse=parse_context,
         )
         return processor.process(records, DEADLINE)
 

@@ -16,7 +16,7 @@ from core.errors import (
 )
 from core.model import RunReport, RunState
 from core.pipeline import Redelivery
-from sandbox.context_objects import OPENAI_REFERENCE, RECIPIENT, SENDER, TWILIO_REFERENCE, make_body
+from sandbox.context_objects import OPENAI_REFERENCE, RECIPIENT, SENDER, TWILIO_REFERENCE, make_body, make_context
 from tests.fakes.faulty import Faulty, ProcessDied
 from tests.fakes.function import SETTLE_SECONDS, VISIBILITY_SECONDS
 from tests.fakes.function import InMemoryFunction as Core
@@ -75,12 +75,49 @@ def test_the_model_is_told_everything_in_labelled_sections(core: Core) -> None:
         "Company": {"company_id": "acme", "company_name": "Acme Coffee"},
         "Project": {"project_id": "spring", "project_name": "Spring hiring"},
         "Representative": {"name": "Carol", "title": "Recruiter"},
-        "Recipient": {"first_name": "Ana", "last_name": "Silva", "email": "ana@example.com"},
-        "Contact numbers": {"company_whatsapp_number": SENDER, "recipient_tel": RECIPIENT},
-        "Project data": {"position": "Barista", "starts": "2027-01-04", "hours": 32.5},
+        "Recipient": {"first_name": "Ana", "last_name": "Silva"},
+        "Contact numbers": {"company_whatsapp_number": SENDER},
+        "Project data": make_context()["frontend_payload"]["project_data"],
     }
     assert RECIPIENT not in request.user_id
     assert request.metadata["conversation_id"] == "conv-0001"
+
+
+def test_a_name_with_a_link_is_told_to_nobody_and_logged_by_its_path(core: Core) -> None:
+    path = "frontend_payload__recipient_data__recipient_last_name"
+
+    verdict = core.receive(body=make_body(**{path: "Silva www.evil.example"}))
+
+    assert verdict is None
+    assert "evil" not in core.model.runs["resp_1"].request.user_message
+    assert "recipient_last_name" not in core.record().attributes
+    (line,) = [line for line in core.telemetry.lines if line.event == "name_left_out"]
+    assert line.fields["paths"] == [path.replace("__", ".")]
+
+
+def test_a_definition_says_what_the_model_is_told_of_the_recipient(core: Core) -> None:
+    recipient, openai = "frontend_payload__recipient_data", "company_data_payload__ai_config__openai_config__whatsapp"
+    fields = ["recipient_first_name", "recipient_tel", "recipient_email", "recipient_city", "recipient_age"]
+
+    core.receive(
+        body=make_body(
+            **{
+                f"{recipient}__recipient_city": {"name": "Lisbon"},
+                f"{recipient}__recipient_iban": "secret",
+                f"{openai}__assistant_definition": {"instructions": "Greet.", "recipient_fields": fields},
+            }
+        )
+    )
+
+    request = core.model.runs["resp_1"].request
+    sections = dict(section.split(":\n", 1) for section in request.user_message.split("\n\n"))
+    assert json.loads(sections["Recipient"]) == {
+        "first_name": "Ana",
+        "email": "ana@example.com",
+        "city": {"name": "Lisbon"},
+    }
+    assert json.loads(sections["Contact numbers"])["recipient_tel"] == RECIPIENT
+    assert "secret" not in request.user_message
 
 
 def test_free_form_goes_out_without_a_template_in_the_secret(core: Core) -> None:

@@ -456,7 +456,7 @@ def test_secret_that_the_function_may_not_read_is_refused(ops: Ops, deployment: 
     findings = ops.json("doctor", "--secret", "other/secret")["findings"]
 
     assert findings[-1]["verdict"] == "fail"
-    assert "must begin with" in findings[-1]["detail"]
+    assert "must have the path segment openai-api-key" in findings[-1]["detail"]
 
 
 class UnforeseenError(Exception):

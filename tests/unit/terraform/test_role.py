@@ -19,10 +19,11 @@ from core.conversation import Conversation, ConversationKey, Failure, Mode, Repl
 from core.lease import Lease
 from core.ports import Closing, Failing
 from services.dynamodb_service import DynamoDBConversationStore
-from services.secrets_manager_service import OPENAI_PREFIX, TWILIO_PREFIX, SecretsManagerSecrets
+from services.secrets_manager_service import SecretsManagerSecrets
 from services.sqs_service import SqsMessageQueue
 from tests.fakes.clock import START
 from utils.redaction import Secret
+from utils.secret_reference import kind_of
 
 IAM = (Path(__file__).resolve().parents[3] / "terraform" / "modules" / "processor" / "iam.tf").read_text(
     encoding="utf-8"
@@ -43,7 +44,7 @@ class Statement(NamedTuple):
 
 
 def statements() -> dict[str, Statement]:
-    found = re.findall(r"(\w+) = \{\s+actions\s+= \[([^\]]*)\]\s+resources = \[([^\n]*)\]\n", IAM)
+    found = re.findall(r"(\w+) = \{\s+actions\s+= \[([^\]]*)\]\s+resources = \[?([^\n]*?)\]?\n", IAM)
     return {
         name: Statement(frozenset(re.findall(r'"([^"]+)"', actions)), tuple(resources.split(", ")))
         for name, actions, resources in found
@@ -143,9 +144,9 @@ CALLS: dict[type, dict[str, Callable[[Any], object]]] = {
         "others_of": lambda store: store.others_of(KEY),
     },
     SecretsManagerSecrets: {
-        "twilio": lambda secrets: secrets.twilio(f"{TWILIO_PREFIX}acme/spring/twilio"),
-        "openai": lambda secrets: secrets.openai(f"{OPENAI_PREFIX}whatsapp"),
-        "drop": lambda secrets: secrets.drop(f"{OPENAI_PREFIX}whatsapp", Secret("k")),
+        "twilio": lambda secrets: secrets.twilio("whatsapp-credentials/acme/spring/twilio"),
+        "openai": lambda secrets: secrets.openai("openai-api-key/whatsapp"),
+        "drop": lambda secrets: secrets.drop("openai-api-key/whatsapp", Secret("k")),
     },
     SqsMessageQueue: {"hide": lambda queue: queue.hide(["handle-1", "handle-2"], 360)},
 }
@@ -225,12 +226,10 @@ def test_the_function_never_asks_what_lambda_asks_for_it(calls: list[Call]) -> N
 
 
 def test_the_role_may_do_it_to_what_the_function_works_on_and_to_nothing_else(calls: list[Call]) -> None:
-    """The table itself and no index of it, the queue it came from, and secrets under the two prefixes."""
-    prefixes = {OPENAI_PREFIX, TWILIO_PREFIX}
-
+    """The table itself and no index of it, the queue it came from, and secrets by name (processor.tftest.hcl)."""
     assert POLICY["KeepConversations"].resources == ("var.table_arn",)
     assert POLICY["ReceiveMessages"].resources == ("var.queue_arn",)
-    assert set(POLICY["ReadSecrets"].resources) == {f'"${{local.secret_arn}}:{prefix}*"' for prefix in prefixes}
+    assert POLICY["ReadSecrets"].resources == ("local.secret_arns",)
     for call in calls:
         if call.service == "dynamodb":
             assert call.parameters["TableName"] == TABLE
@@ -238,4 +237,4 @@ def test_the_role_may_do_it_to_what_the_function_works_on_and_to_nothing_else(ca
         elif call.service == "sqs":
             assert call.parameters["QueueUrl"] == QUEUE_URL
         else:
-            assert call.parameters["SecretId"].startswith(tuple(prefixes))
+            assert kind_of(call.parameters["SecretId"])

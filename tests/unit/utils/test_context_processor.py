@@ -24,7 +24,7 @@ def test_a_complete_object_is_read() -> None:
     context = parse_context(make_body())
 
     assert context.frontend_payload.recipient_data.recipient_tel == RECIPIENT
-    assert context.frontend_payload.project_data == {"position": "Barista", "starts": "2027-01-04", "hours": 32.5}
+    assert context.frontend_payload.project_data["position"] == "Barista"
     assert context.company_data_payload.ai_config.openai_config.whatsapp.api_key_reference == "openai-api-key/whatsapp"
     assert context.conversation_data.thread_id is None
 
@@ -101,24 +101,72 @@ def test_a_million_faults_are_counted_and_not_listed() -> None:
 # The key of what is refused
 
 
-def test_the_key_of_a_refused_message_is_known_where_both_halves_are_valid() -> None:
-    assert refused(make_body(metadata=...)).key == (RECIPIENT, "conv-0001")
+@pytest.mark.parametrize("recipient", [RECIPIENT, "+123", "07700 900123"])
+def test_the_key_of_a_refused_message_is_known_where_both_halves_can_be_a_key(recipient: str) -> None:
+    assert refused(make_body(metadata=..., recipient_tel=recipient)).key == (recipient, "conv-0001")
 
 
 @pytest.mark.parametrize(
     "overrides",
     [
-        pytest.param({"recipient_tel": "nobody"}, id="bad number"),
-        pytest.param({"conversation_id": "a b"}, id="bad id"),
+        pytest.param({"recipient_tel": 447700900123}, id="number of another type"),
+        pytest.param({"recipient_tel": "+447700900123\n"}, id="number with a line feed"),
+        pytest.param({"conversation_id": ""}, id="empty id"),
+        pytest.param({"conversation_id": "é" * 513}, id="id that is too large for a key"),
         pytest.param({"conversation_data": ...}, id="no conversation"),
         pytest.param({FRONT: [1]}, id="no recipient"),
     ],
 )
 def test_without_both_halves_there_is_no_key(overrides: dict[str, Any]) -> None:
-    assert refused(make_body(**overrides)).key is None
+    assert refused(make_body(**{"metadata": ..., **overrides})).key is None
+
+
+def test_an_id_that_is_too_large_for_a_key_is_refused() -> None:
+    assert refused(make_body(conversation_id="漢" * 342)).faults == [
+        "conversation_data.conversation_id: must have at most 1024 bytes"
+    ]
+    assert parse_context(make_body(conversation_id="漢" * 341))
+
+
+# The prefix of secrets
+
+
+def test_a_reference_below_the_prefix_is_accepted() -> None:
+    body = make_body(
+        credentials="comms/whatsapp-credentials/acme/spring/twilio",
+        **{f"{OPENAI}__api_key_reference": "comms/eu/openai-api-key/whatsapp"},
+    )
+
+    assert parse_context(body, "comms")
+    assert parse_context(body, "comms/")
+
+
+@pytest.mark.parametrize("prefix", ["comm", "comms/eu", "Comms"])
+def test_references_elsewhere_are_refused_together_with_all_else(prefix: str) -> None:
+    body = make_body(
+        credentials="comms/whatsapp-credentials/acme/spring/twilio",
+        **{f"{OPENAI}__api_key_reference": "comms/openai-api-key/whatsapp", f"{COMPANY}__company_id": "other"},
+    )
+
+    with pytest.raises(InvalidContextError) as caught:
+        parse_context(body, prefix)
+
+    assert [fault.split(": ")[1] for fault in caught.value.faults] == [
+        "must begin with SECRET_NAME_PREFIX",
+        "must begin with SECRET_NAME_PREFIX",
+        "differs from frontend_payload.company_data.company_id",
+    ]
 
 
 # What is not even a Context Object
+
+
+SNS = "$: is an SNS envelope: set RawMessageDelivery to true at the topic's subscription"
+EVENTBRIDGE = "$: is an EventBridge envelope: set InputPath to $.detail at the rule's target"
+TWICE = "$: is JSON encoded twice: send the object's JSON as the body, not a string that holds it"
+S3 = "$: is a pointer to a payload in S3, of an extended SQS client: send the object itself, it fits into a message"
+RECORDS = "$: is an event with records, as of S3, SQS or Kinesis: send one Context Object as the body of each message"
+LIST = "$: is a list of Context Objects: send each as a message of its own"
 
 
 @pytest.mark.parametrize(
@@ -131,6 +179,15 @@ def test_without_both_halves_there_is_no_key(overrides: dict[str, Any]) -> None:
         pytest.param('{"a": \n 1', "$: not JSON (line 2, column 3)", id="cut off"),
         pytest.param("\ufeff{}", "$: not JSON (line 1, column 1)", id="byte order mark"),
         pytest.param("[]", "$: must be a JSON object", id="array"),
+        pytest.param('{"Type": "Notification", "TopicArn": "t", "Message": "{}"}', SNS, id="SNS"),
+        pytest.param('{"detail-type": "x", "source": "y", "detail": {}}', EVENTBRIDGE, id="EventBridge"),
+        pytest.param(json.dumps(make_body()), TWICE, id="encoded twice"),
+        pytest.param(
+            '["software.amazon.payloadoffloading.PayloadS3Pointer", {"s3BucketName": "b", "s3Key": "k"}]', S3, id="S3"
+        ),
+        pytest.param('{"s3BucketName": "b", "s3Key": "k"}', S3, id="S3 alone"),
+        pytest.param('{"Records": [{"eventSource": "aws:s3"}]}', RECORDS, id="event"),
+        pytest.param(json.dumps([json.loads(make_body())]), LIST, id="list"),
         pytest.param("null", "$: must be a JSON object", id="null"),
         pytest.param('{"a": NaN}', "$: not JSON: NaN and Infinity are not numbers", id="NaN"),
         pytest.param('{"a": -Infinity}', "$: not JSON: NaN and Infinity are not numbers", id="Infinity"),
@@ -210,13 +267,36 @@ def test_what_just_fits_is_read() -> None:
     assert parse_context(make_body(**{f"{FRONT}__project_data": {"text": "x" * 330_000}}))
 
 
-def test_the_record_keeps_free_form_data_as_text() -> None:
-    """As a number or a map, DynamoDB could refuse it: 38 digits, 32 levels."""
-    attributes = parse_context(make_body(**{f"{FRONT}__project_data": {"n": 10**60}})).stored_attributes()
+def test_the_record_keeps_what_the_engine_reads_under_its_names_and_types() -> None:
+    attributes = parse_context(
+        make_body(
+            **{
+                f"{OPENAI}__assistant_id_replies": "asst_r",
+                f"{OPENAI}__assistant_id_3": "",
+                f"{COMPANY}__auto_queue_reply_message": False,
+                f"{COMPANY}__auto_queue_reply_message_from_number": ["+15550001111"],
+            }
+        )
+    ).stored_attributes()
 
-    assert attributes["project_data"] == f'{{"n":{10**60}}}'
-    assert attributes["company_rep"] == '{"name":"Carol","title":"Recruiter"}'
-    assert attributes["company_name"] == "Acme Coffee"
+    assert attributes["channel_config"] == {
+        "whatsapp_credentials_id": "whatsapp-credentials/acme/spring/twilio",
+        "company_whatsapp_number": "+442079460000",
+    }
+    assert attributes["ai_config"] == {
+        "api_key_reference": "openai-api-key/whatsapp",
+        "assistant_id_template_sender": "first-contact",
+        "assistant_id_replies": "asst_r",
+    }
+    assert attributes["gsi_company_whatsapp_number"] == "+442079460000"
+    assert attributes["gsi_recipient_tel"] == RECIPIENT
+    assert attributes["project_status"] == "active"
+    assert attributes["allowed_channels"] == ["whatsapp", "email"]
+    assert attributes["comms_consent"] is True
+    assert attributes["auto_queue_reply_message"] is False
+    assert attributes["auto_queue_reply_message_from_number"] == ["+15550001111"]
+    assert attributes["company_rep"] == {"name": "Carol", "title": "Recruiter"}
+    assert attributes["channel_method"] == "whatsapp"
 
 
 def test_the_record_keeps_nothing_empty_and_no_key_of_its_own() -> None:
@@ -226,3 +306,52 @@ def test_the_record_keeps_nothing_empty_and_no_key_of_its_own() -> None:
 
     assert {"recipient_email", "company_name", "recipient_tel", "conversation_id"} & set(attributes) == set()
     assert "openai-api-key/whatsapp" not in attributes.values()
+
+
+# Names
+
+
+def recipient_named(name: str) -> Any:
+    body = make_body(**{f"{RECIPIENT_DATA}__recipient_first_name": name})
+    return parse_context(body).frontend_payload.recipient_data
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        pytest.param("  Ana\t\n Maria ", "Ana Maria", id="white space"),
+        pytest.param("A\u0000n\u001fa\u0085", "Ana", id="control characters"),
+        pytest.param("\u202eanA\u202c \u2066x\u2069", "anA x", id="overrides"),
+        pytest.param("\u0646\u06af\u200c\u0632", "\u0646\u06af\u200c\u0632", id="a joiner that the language needs"),
+        pytest.param("x" * 150, "x" * 100, id="long"),
+        pytest.param("Dr. J.R. Smith-Jones", "Dr. J.R. Smith-Jones", id="dots"),
+        pytest.param("Ana / Ben", "Ana / Ben", id="a slash"),
+        pytest.param("", "", id="empty"),
+    ],
+)
+def test_a_name_is_cleaned(given: str, kept: str) -> None:
+    assert recipient_named(given).recipient_first_name == kept
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "https://evil.example",
+        "Ana hTTp:/x",
+        "www.evil.example",
+        "Ana evil.example/win",
+        "evil.example:8080/x",
+        "evil.example?x=1",
+        "10.0.0.1/x",
+        "\uff57\uff57\uff57\uff0eevil.example",
+        "ht\u200btps://evil",
+        "evil\u3002example/x",
+        "mailto:ana@example.com",
+    ],
+)
+def test_a_name_with_a_link_is_left_out_and_the_message_goes_on(name: str) -> None:
+    recipient = recipient_named(name)
+
+    assert recipient.recipient_first_name is None
+    assert recipient.names_left_out == ["recipient_first_name"]
+    assert recipient.recipient_last_name == "Silva"

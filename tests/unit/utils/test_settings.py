@@ -42,6 +42,7 @@ def test_the_defaults_are_those_of_the_design() -> None:
         "max_concurrent_messages": 10,
         "safety_margin_seconds": 15,
         "secrets_cache_seconds": 300,
+        "secret_name_prefix": "",
         "openai_api": "responses",
         "openai_background": True,
         "openai_model": "gpt-6-luna",
@@ -56,10 +57,9 @@ def test_the_defaults_are_those_of_the_design() -> None:
     }
 
 
-def test_the_table_is_accepted_under_the_name_of_every_environment() -> None:
-    settings = Settings.from_environ(
-        {"CONVERSATIONS_TABLE_NAME": "conversations-prod", "WHATSAPP_QUEUE_URL": "http://queue"}
-    )
+@pytest.mark.parametrize("name", ["CONVERSATIONS_TABLE_NAME", "CONVERSATIONS_TABLE"])
+def test_the_table_is_accepted_under_the_name_of_every_environment_and_the_engines(name: str) -> None:
+    settings = Settings.from_environ({name: "conversations-prod", "WHATSAPP_QUEUE_URL": "http://queue"})
 
     assert settings.conversations_table_name == "conversations-prod"
 
@@ -97,7 +97,7 @@ def test_missing_variables_are_all_named() -> None:
         Settings.from_environ({})
 
     assert caught.value.faults == [
-        "CONVERSATIONS_TABLE_NAME_DEV (or CONVERSATIONS_TABLE_NAME) is missing",
+        "CONVERSATIONS_TABLE_NAME_DEV (or CONVERSATIONS_TABLE_NAME, CONVERSATIONS_TABLE) is missing",
         "WHATSAPP_QUEUE_URL is missing",
     ]
     assert str(caught.value) == "invalid environment: " + "; ".join(caught.value.faults)
@@ -115,6 +115,7 @@ INVALID = [
     ("MAX_CONCURRENT_MESSAGES", "101"),
     ("SAFETY_MARGIN_SECONDS", "4"),
     ("SECRETS_CACHE_SECONDS", "-1"),
+    ("SECRET_NAME_PREFIX", "/comms//eu"),
     ("OPENAI_API", "completions"),
     ("OPENAI_BACKGROUND", "perhaps"),
     ("OPENAI_MODEL", "gpt 6"),
@@ -194,7 +195,7 @@ def test_a_status_callback_may_carry_a_query() -> None:
 def test_every_variable_has_a_case_above() -> None:
     aliases = {name for field in Settings.model_fields.values() for name in names_of(field.validation_alias)}
 
-    assert aliases - {name for name, _ in INVALID} == {"CONVERSATIONS_TABLE_NAME"}
+    assert aliases - {name for name, _ in INVALID} == {"CONVERSATIONS_TABLE_NAME", "CONVERSATIONS_TABLE"}
 
 
 def names_of(alias: Any) -> list[str]:

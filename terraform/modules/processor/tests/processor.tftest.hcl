@@ -29,6 +29,7 @@ variables {
   queue_max_receive_count          = 3
   table_arn                        = "arn:aws:dynamodb:eu-central-1:111122223333:table/conversations-dev"
   table_name                       = "conversations-dev"
+  secret_names                     = ["openai-api-key/whatsapp", "whatsapp-credentials/acme/spring/twilio"]
 }
 
 run "the_function_is_the_designs" {
@@ -144,9 +145,9 @@ run "the_role_may_do_what_the_code_calls_and_nothing_else" {
       WriteLog          = "logs:CreateLogStream logs:PutLogEvents on arn:aws:logs:eu-central-1:111122223333:log-group:/aws/lambda/whatsapp-channel-processor-dev:*"
       ReceiveMessages   = "sqs:ChangeMessageVisibility sqs:DeleteMessage sqs:GetQueueAttributes sqs:ReceiveMessage on arn:aws:sqs:eu-central-1:111122223333:ai-multi-comms-whatsapp-queue-dev"
       KeepConversations = "dynamodb:PutItem dynamodb:Query dynamodb:UpdateItem on arn:aws:dynamodb:eu-central-1:111122223333:table/conversations-dev"
-      ReadSecrets       = "secretsmanager:GetSecretValue on arn:aws:secretsmanager:eu-central-1:111122223333:secret:openai-api-key/* arn:aws:secretsmanager:eu-central-1:111122223333:secret:whatsapp-credentials/*"
+      ReadSecrets       = "secretsmanager:GetSecretValue on arn:aws:secretsmanager:eu-central-1:111122223333:secret:openai-api-key/whatsapp-?????? arn:aws:secretsmanager:eu-central-1:111122223333:secret:whatsapp-credentials/acme/spring/twilio-??????"
     }
-    error_message = "Least privilege: exact resources, the two secret prefixes, no log group creation, no scan, no delete, no read of items."
+    error_message = "Least privilege: exact resources, the secrets by name, no log group creation, no scan, no delete, no read of items."
   }
   assert {
     condition     = aws_iam_role_policy.this.policy == output.role_policy
@@ -176,6 +177,25 @@ run "a_key_of_ours_comes_with_the_right_to_use_it" {
   assert {
     condition     = aws_lambda_function.this.kms_key_arn == var.kms_key_arn && aws_cloudwatch_log_group.this.kms_key_id == var.kms_key_arn
     error_message = "Environment and log are encrypted with the same key."
+  }
+}
+
+run "below_a_prefix_a_kind_without_names_is_granted_as_a_whole" {
+  variables {
+    secret_name_prefix = "ai-multi-comms"
+    secret_names       = ["ai-multi-comms/openai-api-key/whatsapp-dev"]
+  }
+  assert {
+    condition = [for statement in jsondecode(output.role_policy).Statement : [for arn in statement.Resource : split(":secret:", arn)[1]] if statement.Sid == "ReadSecrets"] == [[
+      "ai-multi-comms/openai-api-key/whatsapp-dev-??????",
+      "ai-multi-comms/whatsapp-credentials/*",
+      "ai-multi-comms/*/whatsapp-credentials/*",
+    ]]
+    error_message = "Names where they are known, patterns below the prefix where they are not."
+  }
+  assert {
+    condition     = output.environment_variables["SECRET_NAME_PREFIX"] == "ai-multi-comms"
+    error_message = "What the role may read and what the function asks for follow from one variable."
   }
 }
 

@@ -13,6 +13,31 @@ variables {
   queue_max_receive_count          = 3
   table_arn                        = "arn:aws:dynamodb:eu-central-1:111122223333:table/conversations-dev"
   table_name                       = "conversations-dev"
+  secret_names                     = ["openai-api-key/whatsapp", "whatsapp-credentials/acme/spring/twilio"]
+}
+
+run "a_kind_of_secret_that_could_not_be_read_is_told_before_anything_is_made" {
+  command = plan
+  variables {
+    secret_names = ["openai-api-key/whatsapp"]
+  }
+  expect_failures = [aws_lambda_function.this]
+}
+
+run "a_secret_is_named_by_a_path_with_one_kind_in_it" {
+  command = plan
+  variables {
+    secret_names = ["openai-api-key/whatsapp", "arn:aws:secretsmanager:eu-central-1:111122223333:secret:whatsapp-credentials/acme/spring/twilio"]
+  }
+  expect_failures = [var.secret_names]
+}
+
+run "every_secret_is_below_the_prefix" {
+  command = plan
+  variables {
+    secret_name_prefix = "ai-multi-comms"
+  }
+  expect_failures = [var.secret_names]
 }
 
 run "a_missing_package_is_told_before_anything_is_made" {

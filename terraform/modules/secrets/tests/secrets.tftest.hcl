@@ -130,3 +130,36 @@ run "the_example_works" {
     source = "./examples/basic"
   }
 }
+
+run "names_are_the_routers_references" {
+  variables {
+    name_prefix = "ai-multi-comms"
+    twilio_name = "twilio-prod"
+    companies   = { acme = ["spring"] }
+    openai_keys = ["whatsapp-prod"]
+  }
+  assert {
+    condition     = output.secret_names == tolist(["ai-multi-comms/openai-api-key/whatsapp-prod", "ai-multi-comms/whatsapp-credentials/acme/spring/twilio-prod"])
+    error_message = "A prefix and suffixes of an environment make the references that the engine's router sends."
+  }
+  assert {
+    condition     = startswith(aws_secretsmanager_secret.this["ai-multi-comms/openai-api-key/whatsapp-prod"].description, "OpenAI")
+    error_message = "The description says what the secret holds."
+  }
+}
+
+run "a_prefix_starts_with_no_slash" {
+  command = plan
+  variables {
+    name_prefix = "/prod"
+  }
+  expect_failures = [var.name_prefix]
+}
+
+run "the_last_part_of_a_twilio_secret_has_no_slash" {
+  command = plan
+  variables {
+    twilio_name = "a/b"
+  }
+  expect_failures = [var.twilio_name]
+}

@@ -16,6 +16,8 @@ module "processor" {
   table_arn  = "arn:aws:dynamodb:eu-central-1:111122223333:table/conversations-prod"
   table_name = "conversations-prod"
 
+  secret_names = ["openai-api-key/whatsapp", "whatsapp-credentials/acme/spring-sale/twilio"]
+
   event_source = { maximum_concurrency = 10 }
   settings     = { openai_model = "gpt-6-luna" }
 }
