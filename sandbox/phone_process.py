@@ -5,15 +5,19 @@ import signal
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
+
+import psutil
 
 ROOT = Path(__file__).parents[1]
 
 START_SECONDS = 240
 """The first start builds the package and waits for Terraform."""
 
-END_SECONDS = 60
+END_SECONDS = 120
+"""What it started ends in order, on a busy machine too."""
 
 
 class PhoneDidNotStartError(Exception):
@@ -67,7 +71,7 @@ class PhoneProcess:
         process = self._process = subprocess.Popen(
             self._command,
             cwd=ROOT,
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            env={**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -92,14 +96,21 @@ class PhoneProcess:
         raise PhoneDidNotStartError(f"{' '.join(self._command)} never said {words!r}:\n{self.said}")
 
     def end(self) -> int:
-        """End it and return its exit code."""
+        """End it as a terminal does, which tells all of the group, and return its exit code.
+
+        What does not end in time is killed with everything that it started: nothing may hold the pipe, or a port.
+        """
         process, self._process = self._process, None
         if process is None or self._reader is None:
             raise PhoneDidNotStartError("it was not started")
-        process.send_signal(signal.SIGINT)
+        with suppress(ProcessLookupError):  # it ended by itself
+            os.killpg(process.pid, signal.SIGINT)
         try:
             self.exit_code = process.wait(END_SECONDS)
         except subprocess.TimeoutExpired:
+            for child in psutil.Process(process.pid).children(recursive=True):
+                with suppress(psutil.NoSuchProcess):
+                    child.kill()
             process.kill()
             self.exit_code = process.wait()
         self._reader.join()

@@ -44,7 +44,7 @@ class Demo:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "demo"],
             cwd=ROOT,
-            env={**os.environ, "TMPDIR": str(temporary), "PYTHONUNBUFFERED": "1", **environ},
+            env={**os.environ, "TMPDIR": str(temporary), "PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1", **environ},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -189,7 +189,7 @@ def test_whoever_stops_reading_finds_nothing_left(tmp_path: Path) -> None:
         f"{sys.executable} -m demo | head -n 3",
         shell=True,
         cwd=ROOT,
-        env={**os.environ, "TMPDIR": str(tmp_path), "PYTHONUNBUFFERED": "1"},
+        env={**os.environ, "TMPDIR": str(tmp_path), "PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"},
         capture_output=True,
         text=True,
         timeout=WHOLE_SECONDS,
