@@ -114,10 +114,19 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run of the model that exists at OpenAI: thread or conversation id, and run or response id."""
+    """A run of the model that exists at OpenAI and is paid for; its ids name it.
+
+    Attributes:
+        thread_id: Thread or conversation id.
+        response_id: Run or response id.
+        started_at: When OpenAI named it, if the record says.
+        number: Which of the conversation's paid runs it is, counted from 1.
+    """
 
     thread_id: str
     response_id: str
+    started_at: datetime | None = field(default=None, compare=False)
+    number: int = field(default=1, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +165,7 @@ class Conversation:
         intent_at: When sending the next part (`sent` counts them) was decided, if its outcome is not recorded.
         outcome_unknown: Nobody is waiting for Twilio's answer about that part any more.
         sent: Parts that Twilio has accepted, in order; for a closed record the ids of its messages.
+        paid_runs: Runs of the model paid for so far, those that came to nothing included.
     """
 
     key: ConversationKey
@@ -169,6 +179,7 @@ class Conversation:
     outcome_unknown: bool = False
     sent: tuple[SentPart, ...] = ()
     last_error: Failure | None = None
+    paid_runs: int = 0
 
     @property
     def pending_part(self) -> str | None:

@@ -11,11 +11,13 @@ class ProcessorError(Exception):
     """Base of every error raised on purpose.
 
     Attributes:
-        ends_run: The recorded OpenAI run is of no further use; the next attempt asks anew.
+        ends_run: The recorded OpenAI run is of no further use; the next attempt asks again.
+        ends_reply: The recorded reply is of no further use, nor is its run.
     """
 
     code: str = "processor_error"
     ends_run: bool = False
+    ends_reply: bool = False
 
     def __init__(self, message: str, *, code: str | None = None) -> None:
         super().__init__(message)
@@ -33,7 +35,7 @@ class TransientError(ProcessorError):
     """The same message may succeed later: throttling, 5xx, connection refused.
 
     Attributes:
-        retry_after_seconds: When the vendor asked for it, how long to wait.
+        retry_after_seconds: When the vendor asked for it, how long to wait at least.
         repeatable: The call certainly had no effect, so it may be made again at once.
     """
 
@@ -111,6 +113,19 @@ class ReplyError(PermanentError):
     ends_run = True
 
 
+class ReplyRefusedError(PermanentError):
+    """Twilio refuses the reply for its content or its template: once that is put right, another reply is needed."""
+
+    code = "reply_refused"
+    ends_reply = True
+
+
+class RunsExhaustedError(PermanentError):
+    """The model has been paid for this conversation as often as it may be."""
+
+    code = "openai_runs_exhausted"
+
+
 class LeaseHeldError(TransientError):
     """Another delivery of this conversation is at work."""
 
@@ -122,8 +137,8 @@ class DeadlineError(TransientError):
 
     code = "deadline_reached"
 
-    def __init__(self, message: str) -> None:
-        super().__init__(message, retry_after_seconds=0.0)
+    def __init__(self, message: str, *, retry_after_seconds: float = 0.0) -> None:
+        super().__init__(message, retry_after_seconds=retry_after_seconds)
 
 
 class SendTooLateError(TransientError):
@@ -143,6 +158,12 @@ class RunFailedError(TransientError):
 
     code = "openai_run_failed"
     ends_run = True
+
+
+class RunGoneError(RunFailedError):
+    """OpenAI does not know the run: one that was just created may not be known yet, an older one no more."""
+
+    code = "openai_run_gone"
 
 
 class FinalUpdateError(TransientError):

@@ -32,7 +32,7 @@ class RunReport:
         refusal: The model refused to answer.
         reason: The vendor's code for a failed or incomplete run.
         retriable: A failed run whose code says that asking again may help.
-        poll_after_seconds: The vendor's wish for the next poll.
+        poll_after_seconds: How long the vendor wants to be left alone before the next poll.
     """
 
     response_id: str
@@ -70,6 +70,7 @@ class ModelGateway(Protocol):
     Raises:
         CredentialsRejectedError: 401 or 403.
         TransientError: Throttled, overloaded, timed out, locked.
+        RunGoneError: The run is not known; one that was just created may be known later.
         PermanentError: Anything else it refuses.
     """
 

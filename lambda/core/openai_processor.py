@@ -3,13 +3,14 @@
 from collections.abc import Mapping, Sequence
 
 from core.attempt import Attempt
-from core.conversation import Mode, Reply, Run
-from core.errors import DefinitionError, ReplyError, RunFailedError
+from core.conversation import Conversation, Mode, Reply, Run
+from core.errors import DefinitionError, ReplyError, RunFailedError, RunsExhaustedError
 from core.events import Event, Metric
 from core.keyring import Keyring
 from core.model import ModelGateway, ModelRequest, RunReport, RunState
 from core.ports import Clock, ConversationStore
 from core.reply import shape_reply
+from core.run_watch import CALL_SECONDS, RunWatch
 from core.telemetry import Telemetry
 from utils.assistant_definition import (
     TOLD_OF_RECIPIENT,
@@ -21,14 +22,8 @@ from utils.context_model import ContextObject
 from utils.dynamodb_values import is_given, to_json
 from utils.redaction import Secret, pseudonym
 
-CALL_SECONDS = 20.0
-"""Longest time of one call; a run itself may take as long as the invocation."""
-
-FIRST_POLL_SECONDS = 0.25
-POLL_SHARE = 0.08
-"""A poll takes time too, and both together stay under a tenth of the run."""
-
-MAX_POLL_SECONDS = 10.0
+MAX_PAID_RUNS = 3
+"""Most runs that one conversation may cost, those that came to nothing included."""
 
 RECIPIENT_TEL = "recipient_tel"
 
@@ -52,24 +47,18 @@ class OpenAIProcessor:
         self._telemetry = telemetry
         self._max_message_parts = max_message_parts
 
-    def write_reply(self, attempt: Attempt, run: Run | None, mode: Mode, key: Keyring[Secret]) -> Reply:
-        """Return the reply; start a run unless `run` is given, and wait for its end.
+    def write_reply(self, attempt: Attempt, record: Conversation, mode: Mode, key: Keyring[Secret]) -> Reply:
+        """Return the reply; start a run unless `record` has one, and wait for its end.
 
         Raises:
-            PermanentError: The definition is missing, OpenAI refuses the request, or the reply cannot be sent.
+            PermanentError: The definition is missing, OpenAI refuses the request, the reply cannot be sent, or the
+                conversation has cost enough.
             TransientError: OpenAI is not available, or the run failed and another may do better.
             DeadlineError: The invocation's time is up; the run goes on and is recorded.
         """
         started = self._clock.monotonic()
-        if run is None:
-            report, run = self._start(attempt, mode, key)
-        else:
-            report = self._fetch(attempt, run, key)
-        polling_since = self._clock.monotonic()
-        while report.state is RunState.PENDING:
-            attempt.delivery.lease.check(self._clock.now().timestamp(), 0)
-            attempt.wait(poll_pause_seconds(self._clock.monotonic() - polling_since, report.poll_after_seconds))
-            report = self._fetch(attempt, run, key)
+        report, run = (None, record.run) if record.run else self._start(attempt, mode, key, record.paid_runs)
+        report = RunWatch(self._gateway, self._clock, attempt, run, key).wait(report)
         duration_ms = round((self._clock.monotonic() - started) * 1000)
         self._telemetry.info(
             Event.REPLY_RECEIVED,
@@ -85,7 +74,11 @@ class OpenAIProcessor:
         self._telemetry.metric(Metric.TOKENS_OUT, report.usage.tokens_out)
         return shape_reply(mode, final_text(report), report.usage, self._max_message_parts)
 
-    def _start(self, attempt: Attempt, mode: Mode, key: Keyring[Secret]) -> tuple[RunReport, Run]:
+    def _start(
+        self, attempt: Attempt, mode: Mode, key: Keyring[Secret], paid_runs: int
+    ) -> tuple[RunReport | None, Run]:
+        if paid_runs >= MAX_PAID_RUNS:
+            raise RunsExhaustedError(f"{paid_runs} runs of the model were paid for this conversation and none was sent")
         request = self._request(attempt.context, mode)
         given = attempt.context.conversation_data.thread_id
         if given is not None and not self._gateway.accepts_thread(given):
@@ -100,19 +93,14 @@ class OpenAIProcessor:
             )
 
         thread_id, report = key.use(ask)
-        run = Run(thread_id, report.response_id)
-        self._store.record_run(attempt.delivery.lease, run, self._clock.now())
+        now = self._clock.now()
+        run = attempt.unrecorded_run = Run(thread_id, report.response_id, now, paid_runs + 1)
+        attempt.insist(lambda: self._store.record_run(attempt.delivery.lease, run, now))
+        attempt.unrecorded_run = None
         self._telemetry.info(
             Event.RUN_STARTED, **attempt.log_fields(), thread_id=run.thread_id, response_id=run.response_id
         )
         return report, run
-
-    def _fetch(self, attempt: Attempt, run: Run, key: Keyring[Secret]) -> RunReport:
-        return key.use(
-            lambda secret: attempt.repeat(
-                lambda: self._gateway.fetch_run(run, secret, attempt.fit(CALL_SECONDS)),
-            )
-        )
 
     def _request(self, context: ContextObject, mode: Mode) -> ModelRequest:
         request = context.frontend_payload.request_data
@@ -147,13 +135,6 @@ class OpenAIProcessor:
                 f"no assistant definition: the Context Object has none, and the zip no assistants/{assistant_id}.json"
             )
         return definition
-
-
-def poll_pause_seconds(elapsed_seconds: float, wish_seconds: float | None) -> float:
-    """Return how long to wait before the next poll: the vendor's wish, else a small part of the time waited so far."""
-    if wish_seconds is not None:
-        return min(max(wish_seconds, 0.0), MAX_POLL_SECONDS)
-    return min(max(elapsed_seconds * POLL_SHARE, FIRST_POLL_SECONDS), MAX_POLL_SECONDS)
 
 
 def final_text(report: RunReport) -> str:

@@ -132,7 +132,7 @@ class MessagePipeline:
         )
         key.value()
         attempt.step = Step.ASK
-        return self._processor.write_reply(attempt, record.run, mode, key)
+        return self._processor.write_reply(attempt, record, mode, key)
 
     def _refuse(self, delivery: Delivery, invalid: InvalidContextError) -> Redelivery:
         """Give back a message whose Context Object is refused; its record says so where its keys are known."""
@@ -183,15 +183,22 @@ class MessagePipeline:
         if lease.key is None:
             return
         lease.finish()
+        keep_intent = attempt.maybe_sent or isinstance(error, DeliveryUnknownError)
+        keep_reply = not error.ends_reply or keep_intent or bool(attempt.sent)
         failing = Failing(
             status=FAILURE_STATUS[attempt.step],
             failure=self._failure(attempt.delivery, attempt.step, error),
             sent=tuple(attempt.sent),
-            keep_intent=attempt.maybe_sent or isinstance(error, DeliveryUnknownError),
-            keep_run=not error.ends_run,
+            keep_intent=keep_intent,
+            keep_run=keep_reply and not error.ends_run,
+            keep_reply=keep_reply,
+            run=attempt.unrecorded_run,
         )
         try:
-            self._store.fail(lease, failing)
+            if failing.run is None:
+                self._store.fail(lease, failing)
+            else:
+                attempt.insist(lambda: self._store.fail(lease, failing))
         except LostLeaseError:
             pass
         except Exception as exc:  # noqa: BLE001 - the record boundary

@@ -77,7 +77,7 @@ class ConversationStore(Protocol):
         ...
 
     def record_run(self, lease: Lease, run: Run, at: datetime) -> None:
-        """Record the OpenAI ids; fenced."""
+        """Record the OpenAI run and that it is paid for; fenced."""
         ...
 
     def intend(self, lease: Lease, reply: Reply, sent: Sequence[SentPart], at: datetime) -> None:
@@ -136,6 +136,8 @@ class Failing:
         sent: Parts known to be sent.
         keep_intent: The pending part may be at Twilio; otherwise it certainly is not.
         keep_run: The recorded OpenAI run is still good for the next attempt.
+        keep_reply: So is the recorded reply; otherwise the model is asked again.
+        run: An OpenAI run that could not be recorded before.
     """
 
     status: Status
@@ -143,6 +145,8 @@ class Failing:
     sent: tuple[SentPart, ...]
     keep_intent: bool
     keep_run: bool
+    keep_reply: bool = True
+    run: Run | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,20 +2,26 @@
 
 from collections.abc import Callable
 
-from core.errors import DeliveryUnknownError, LostLeaseError, PermanentError, ProcessorError, TransientError
+from core.errors import (
+    DeadlineError,
+    DeliveryUnknownError,
+    LeaseHeldError,
+    LostLeaseError,
+    PermanentError,
+    ProcessorError,
+    TransientError,
+)
 
 BASE_SECONDS, FACTOR, CAP_SECONDS = 30, 4, 900
 _CAPPED_FROM_RECEIVE = 4
-MAX_VISIBILITY_SECONDS = 43_200
-"""Source: Amazon SQS API Reference, ChangeMessageVisibility: 0 to 43,200 seconds."""
 
 
 def redelivery_delay_seconds(error: ProcessorError, receive_count: int, jitter: Callable[[], float]) -> int | None:
     """Return the visibility timeout for a message that failed with `error`, in whole seconds.
 
-    Permanent: 0, so that it reaches the DLQ within seconds. Unknown delivery: the rest of the reconcile window.
-    Transient: what the vendor asked for, else exponential with half of it jittered. Lost lease: None, the message is
-    no longer ours to hide.
+    Permanent: 0, so that it reaches the DLQ within seconds. Unknown delivery, held lease, end of the invocation: as
+    long as is known to be needed. Transient: exponential with half of it jittered, and no less than the vendor asked
+    for; after 900 seconds it is asked again. Lost lease: None, the message is no longer ours to hide.
 
     Args:
         receive_count: Receives of the message so far, at least 1.
@@ -25,10 +31,12 @@ def redelivery_delay_seconds(error: ProcessorError, receive_count: int, jitter: 
         return None
     if isinstance(error, PermanentError):
         return 0
-    asked = error.retry_after_seconds if isinstance(error, TransientError | DeliveryUnknownError) else None
-    if asked is not None:
-        wanted = asked
-    else:
-        ceiling = min(BASE_SECONDS * FACTOR ** (min(receive_count, _CAPPED_FROM_RECEIVE) - 1), CAP_SECONDS)
-        wanted = ceiling * (1 + jitter()) / 2
-    return min(max(-int(-wanted // 1), 0), MAX_VISIBILITY_SECONDS)
+    if isinstance(error, DeliveryUnknownError | LeaseHeldError | DeadlineError):
+        return max(_rounded_up(error.retry_after_seconds or 0.0), 0)
+    ceiling = min(BASE_SECONDS * FACTOR ** (min(receive_count, _CAPPED_FROM_RECEIVE) - 1), CAP_SECONDS)
+    wish = error.retry_after_seconds if isinstance(error, TransientError) else None
+    return _rounded_up(max(ceiling * (1 + jitter()) / 2, min(wish or 0.0, CAP_SECONDS)))
+
+
+def _rounded_up(seconds: float) -> int:
+    return -int(-seconds // 1)

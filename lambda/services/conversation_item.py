@@ -24,6 +24,10 @@ _to_dynamodb = TypeSerializer().serialize
 _from_dynamodb = TypeDeserializer().deserialize
 
 
+RUN_IDS = ("openai_thread_id", "openai_response_id", "openai_started_at")
+"""What names a run; how many were paid for is kept when it is dropped."""
+
+
 def key_attributes(key: ConversationKey) -> dict[str, str]:
     return {"recipient_tel": key.recipient_tel, "conversation_id": key.conversation_id}
 
@@ -43,7 +47,7 @@ def read_conversation(item: Mapping[str, Any]) -> Conversation:
         created_at=datetime.fromisoformat(item["created_at"]),
         lease_owner=item.get("lease_owner"),
         lease_expires_at=float(item.get("lease_expires_at", 0)),
-        run=Run(item["openai_thread_id"], run_id) if run_id else None,
+        run=_run(item) if run_id else None,
         reply=Reply(
             Mode(reply["mode"]),
             tuple(reply["parts"]),
@@ -65,6 +69,26 @@ def read_conversation(item: Mapping[str, Any]) -> Conversation:
         )
         if error
         else None,
+        paid_runs=int(item.get("paid_runs", 1 if run_id else 0)),
+    )
+
+
+def run_attributes(run: Run) -> dict[str, Any]:
+    return {
+        "openai_thread_id": run.thread_id,
+        "openai_response_id": run.response_id,
+        "paid_runs": run.number,
+        **({"openai_started_at": iso(run.started_at)} if run.started_at else {}),
+    }
+
+
+def _run(item: Mapping[str, Any]) -> Run:
+    started = item.get("openai_started_at")
+    return Run(
+        item["openai_thread_id"],
+        item["openai_response_id"],
+        datetime.fromisoformat(started) if started else None,
+        int(item.get("paid_runs", 1)),
     )
 
 

@@ -11,12 +11,14 @@ from core.errors import LeaseHeldError, LostLeaseError, PermanentError, Processo
 from core.lease import Lease
 from core.ports import Closing, Failing
 from services.conversation_item import (
+    RUN_IDS,
     deserialize,
     failure_map,
     iso,
     key_attributes,
     number,
     read_conversation,
+    run_attributes,
     sent_list,
     serialize,
 )
@@ -133,12 +135,7 @@ class DynamoDBConversationStore:
                 raise classify(exc) from exc
 
     def record_run(self, lease: Lease, run: Run, at: datetime) -> None:
-        sets = {
-            "openai_thread_id": run.thread_id,
-            "openai_response_id": run.response_id,
-            "updated_at": iso(at),
-        }
-        self._fenced(lease, sets)
+        self._fenced(lease, {**run_attributes(run), "updated_at": iso(at)})
 
     def intend(self, lease: Lease, reply: Reply, sent: Sequence[SentPart], at: datetime) -> None:
         sets = {
@@ -210,8 +207,12 @@ class DynamoDBConversationStore:
         removes = ["lease_owner", "lease_expires_at"]
         if not failing.keep_intent:
             removes += ["send_started_at", "outcome_unknown"]
-        if not failing.keep_run:
-            removes += ["openai_thread_id", "openai_response_id"]
+        if not failing.keep_reply:
+            removes.append("reply")
+        if failing.run is not None:
+            sets |= run_attributes(failing.run)
+        elif not failing.keep_run:
+            removes += RUN_IDS
         self._fenced(lease, sets, removes)
 
     def reject(self, key: ConversationKey, failure: Failure) -> None:

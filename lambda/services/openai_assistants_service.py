@@ -6,11 +6,12 @@ from typing import Any
 from openai import NotFoundError
 
 from core.conversation import Run, Usage
-from core.errors import RunFailedError
+from core.errors import RunGoneError
 from core.model import ModelRequest, RunReport, RunState
 from services.openai_client import (
     Answer,
     OpenAIClients,
+    is_vendors_own,
     joined,
     token_count,
     translated_errors,
@@ -71,11 +72,13 @@ class AssistantsGateway:
         with translated_errors(repeatable=True):
             try:
                 report = _report(self._clients.fetch(key, path, timeout_seconds, HEADERS))
+                if report.state is not RunState.COMPLETED:
+                    return report
+                text, refusal = self._written(run, key, timeout_seconds)
             except NotFoundError as exc:
-                raise RunFailedError("the server does not know the run any more", code="openai_run_gone") from exc
-            if report.state is not RunState.COMPLETED:
-                return report
-            text, refusal = self._written(run, key, timeout_seconds)
+                if not is_vendors_own(exc):
+                    raise
+                raise RunGoneError("the server does not know the run") from exc
             return replace(report, text=text, refusal=refusal)
 
     def _written(self, run: Run, key: Secret, timeout_seconds: float) -> tuple[str, bool]:

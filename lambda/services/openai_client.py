@@ -13,7 +13,7 @@ from openai import APIConnectionError, APIStatusError, APITimeoutError, OpenAI, 
 
 from core.errors import CredentialsRejectedError, PermanentError, ProcessorError, TransientError
 from utils.redaction import Secret
-from utils.retry_after import retry_after_seconds
+from utils.retry_after import number_of, retry_after_seconds
 
 DEFAULT_BASE_URL = "https://api.openai.com/v1"
 
@@ -28,6 +28,12 @@ BILLING_CODES = {
     "billing_hard_limit_reached",
 }
 """429 that no waiting cures. Source: OpenAI, guide "Error codes"."""
+
+RATE_CODES = {"rate_limit_exceeded", "slow_down", "rate_limit_error"}
+OVERLOAD_CODES = {"server_is_overloaded", "service_unavailable_error"}
+
+ON_THE_WAY = {401, 403, 404, 407}
+"""Statuses that proxies and firewalls give on their own, with a page for a body."""
 
 LOCK_SECONDS = 5.0
 """How long to leave a conversation that another request is working on. Source: its message, "in a few seconds"."""
@@ -168,8 +174,16 @@ def token_count(value: object) -> int:
 
 def poll_after_seconds(header: str | None) -> float | None:
     """Read `openai-poll-after-ms`, the vendor's wish for the next poll."""
-    milliseconds = retry_after_seconds(header)
+    milliseconds = number_of(header)
     return None if milliseconds is None else milliseconds / 1000
+
+
+def is_vendors_own(exc: APIStatusError) -> bool:
+    """Whether an error comes from the API: a proxy or firewall on the way answers with a page, not with an object."""
+    try:
+        return isinstance(exc.response.json(), dict)
+    except ValueError:
+        return False
 
 
 @contextmanager
@@ -210,25 +224,28 @@ def classify(exc: OpenAIError) -> ProcessorError:
 
 
 def _classify_status(exc: APIStatusError) -> ProcessorError:
-    status = exc.status_code
+    """Return the domain error for an answer; its code decides before its status does."""
+    status, names = exc.status_code, {vendor_name(exc.code), vendor_name(exc.type)}
     code = vendor_name(exc.code) or vendor_name(exc.type) or f"http_{status}"
     name, where = f"openai_{code}", f"HTTP {status}, {code}"
-    wait = retry_after_seconds(exc.response.headers.get("retry-after"))
-    if status in {401, 403}:
-        return CredentialsRejectedError(f"OpenAI rejected the key ({where})", code=name)
-    if status == 429:  # noqa: PLR2004
-        if {exc.code, exc.type} & BILLING_CODES:
-            return PermanentError(f"the OpenAI account is out of budget ({where})", code=name)
-        return TransientError(f"OpenAI is throttling ({where})", code=name, retry_after_seconds=wait, repeatable=True)
-    if exc.code == "conversation_locked" or (status == 400 and _BUSY_THREAD.search(exc.message)):  # noqa: PLR2004
+    wait = retry_after_seconds(exc.response.headers)
+    if names & BILLING_CODES:
+        return PermanentError(f"the OpenAI account is out of budget ({where})", code=name)
+    if "conversation_locked" in names or (status == 400 and _BUSY_THREAD.search(exc.message)):  # noqa: PLR2004
         return TransientError(
             "another request is working on the conversation at OpenAI",
             code="openai_conversation_locked",
-            retry_after_seconds=LOCK_SECONDS,
+            retry_after_seconds=max(LOCK_SECONDS, wait or 0.0),
             repeatable=True,
         )
-    if status == 503:  # noqa: PLR2004
+    if status == 429 or names & RATE_CODES:  # noqa: PLR2004
+        return TransientError(f"OpenAI is throttling ({where})", code=name, retry_after_seconds=wait, repeatable=True)
+    if status == 503 or names & OVERLOAD_CODES:  # noqa: PLR2004
         return TransientError(f"OpenAI is overloaded ({where})", code=name, retry_after_seconds=wait, repeatable=True)
+    if "invalid_api_key" in names or (status in {401, 403} and is_vendors_own(exc)):
+        return CredentialsRejectedError(f"OpenAI rejected the key ({where})", code=name)
+    if status in ON_THE_WAY and not is_vendors_own(exc):
+        return TransientError(f"something between here and OpenAI refused ({where})", code="openai_blocked")
     if status in {408, 409} or status >= 500:  # noqa: PLR2004
         return TransientError(f"OpenAI failed ({where})", code=name, retry_after_seconds=wait)
     return PermanentError(f"OpenAI refused the request ({where})", code=name)

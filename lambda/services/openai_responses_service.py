@@ -5,11 +5,12 @@ from typing import Any
 from openai import NotFoundError
 
 from core.conversation import Mode, Run, Usage
-from core.errors import PermanentError, RunFailedError
+from core.errors import PermanentError, RunGoneError
 from core.model import ModelRequest, RunReport, RunState
 from services.openai_client import (
     Answer,
     OpenAIClients,
+    is_vendors_own,
     joined,
     token_count,
     translated_errors,
@@ -81,7 +82,9 @@ class ResponsesGateway:
             try:
                 answer = self._clients.fetch(key, ("responses", run.response_id), timeout_seconds)
             except NotFoundError as exc:
-                raise RunFailedError("OpenAI does not know the response any more", code="openai_run_gone") from exc
+                if not is_vendors_own(exc):
+                    raise
+                raise RunGoneError("OpenAI does not know the response") from exc
             return _report(answer)
 
 

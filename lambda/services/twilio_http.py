@@ -44,7 +44,8 @@ class OneShotHttpClient(HttpClient):  # type: ignore[misc]  # the SDK ships no t
 
     Attributes:
         status: HTTP status of the last answer, whatever its body says.
-        retry_after_seconds: The `Retry-After` of the last answer, if it is a number.
+        retry_after_seconds: How long the last answer asks to be left alone.
+        text: The body of the last answer.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class OneShotHttpClient(HttpClient):  # type: ignore[misc]  # the SDK ships no t
         self._start_before = start_before
         self.status: int | None = None
         self.retry_after_seconds: float | None = None
+        self.text: str | None = None
 
     def request(
         self,
@@ -75,7 +77,7 @@ class OneShotHttpClient(HttpClient):  # type: ignore[misc]  # the SDK ships no t
             NotSentError: There was no connection.
             AnswerLostError: There was no complete answer.
         """
-        self.status = self.retry_after_seconds = None
+        self.status = self.retry_after_seconds = self.text = None
         credentials = urllib3.make_headers(basic_auth=f"{auth[0]}:{auth[1]}") if auth else {}
         url = f"{uri}?{urlencode(params)}" if params else uri
         with urllib3.PoolManager(num_pools=1, maxsize=1, ssl_context=_tls_context()) as pool:
@@ -100,8 +102,8 @@ class OneShotHttpClient(HttpClient):  # type: ignore[misc]  # the SDK ships no t
                 raise (NotSentError if "CERTIFICATE_VERIFY_FAILED" in str(exc) else AnswerLostError)("tls") from exc
             except (HTTPError, OSError) as exc:
                 raise AnswerLostError(type(exc).__name__) from exc
-        self.status = answer.status
-        self.retry_after_seconds = retry_after_seconds(answer.headers.get("Retry-After"))
+        self.status, self.text = answer.status, text
+        self.retry_after_seconds = retry_after_seconds(answer.headers)
         return Response(answer.status, text, answer.headers)
 
 

@@ -1,5 +1,6 @@
 """Twilio service: create and list WhatsApp messages."""
 
+import json
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -13,6 +14,7 @@ from core.errors import (
     DeliveryUnknownError,
     PermanentError,
     ProcessorError,
+    ReplyRefusedError,
     TransientError,
 )
 from core.ports import OutboundPart, TwilioCredentials, TwilioMessage
@@ -31,11 +33,26 @@ NO_VARIABLES = "{}"
 WAIT_SECONDS = {21611: 300.0, 63017: 60.0, 63018: 900.0}
 """Refusals that pass: the sender's queue is full, or a rate limit is reached. Source: Twilio, error codes."""
 
+THROTTLE_CODES = {20429}
+DAY_CODES = {63038}
+"""The account may send no more today: no waiting of ours helps, though it comes as a 429. Source: Twilio, 63038."""
+
+LOGIN_CODES = {20003}
+CONTENT_CODES = frozenset(
+    {21602, 21617, 21619, 21654, 21655, 21656, 21658, 30007, 63005, 63006, 63013, 63016, 63021, 63027, 63028, 63030}
+    | {63040, 63041, 63042, 92007}
+)
+"""Refusals of this reply or its template, which would be refused again. Source: Twilio, error codes."""
+
+_FIRST_MESSAGE_CODE = 21_000
+"""Codes from here on are about a message; those below about the account and its credentials."""
+
 _UNREADABLE = (ValueError, TypeError, KeyError, AttributeError)
 """What the SDK raises where an answer's body is not of the shape it expects."""
 
 _UNKNOWN_STATUS = {408}
 _REJECTED_STATUS = {401, 403}
+_ON_THE_WAY = {401, 403, 404, 407}
 _RATE_STATUS = 429
 
 
@@ -122,39 +139,51 @@ def classify(
 ) -> ProcessorError:
     """Return the domain error for a failed call.
 
-    The HTTP status is the transport's own, for a body may claim another. A refusal (4xx) had no effect; after a 5xx or
-    no answer, a message may have been created.
+    The HTTP status is the transport's own, for a body may claim another. A refusal (4xx) had no effect, and its code
+    says what it is; after a 5xx or no answer, a message may have been created.
 
     Source: Twilio, "Error 20429": not processed, safe to retry; "Error 20500": POST requests are not idempotent.
     """
     if isinstance(exc, NotSentError):
         return TransientError("no connection to Twilio", code="twilio_unreachable", repeatable=True)
-    status, code = http.status, _code(exc, http.status)
+    status, body = http.status, _object(http.text)
+    code = _code(exc, body, status)
     name, where = f"twilio_{code}", f"HTTP {status}, code {code}"
-    if status in _REJECTED_STATUS:
+    if status is None or not 400 <= status < 500 or status in _UNKNOWN_STATUS:  # noqa: PLR2004
+        if creating:
+            return DeliveryUnknownError("Twilio's answer was lost" if status is None else f"Twilio failed ({where})")
+        return TransientError("Twilio's list is not available", code="twilio_list_unavailable", repeatable=True)
+    wish = http.retry_after_seconds
+    if code in WAIT_SECONDS:
+        wait = max(WAIT_SECONDS[code], wish or 0.0)
+        return TransientError(f"Twilio refused for now ({where})", code=name, retry_after_seconds=wait)
+    if code in CONTENT_CODES:
+        return ReplyRefusedError(f"Twilio refused the reply's content or template ({where})", code=name)
+    if code in THROTTLE_CODES or (status == _RATE_STATUS and code not in DAY_CODES):
+        return TransientError(f"Twilio is throttling ({where})", code=name, retry_after_seconds=wish, repeatable=True)
+    if status in _ON_THE_WAY and body is None:
+        return TransientError(f"something between here and Twilio refused ({where})", code="twilio_blocked")
+    if code in LOGIN_CODES or (status in _REJECTED_STATUS and code < _FIRST_MESSAGE_CODE):
         return CredentialsRejectedError(f"Twilio rejected the credentials ({where})", code=name)
-    if status == _RATE_STATUS:
-        return TransientError(
-            f"Twilio is throttling ({where})",
-            code=name,
-            retry_after_seconds=http.retry_after_seconds,
-            repeatable=True,
-        )
-    if status is not None and 400 <= status < 500 and status not in _UNKNOWN_STATUS:  # noqa: PLR2004
-        if code in WAIT_SECONDS:
-            return TransientError(
-                f"Twilio refused for now ({where})", code=name, retry_after_seconds=WAIT_SECONDS[code]
-            )
-        return PermanentError(f"Twilio refused the request ({where})", code=name)
-    if creating:
-        return DeliveryUnknownError("Twilio's answer was lost" if status is None else f"Twilio failed ({where})")
-    return TransientError("Twilio's list is not available", code="twilio_list_unavailable", repeatable=True)
+    return PermanentError(f"Twilio refused the request ({where})", code=name)
 
 
-def _code(exc: Exception, status: int | None) -> int | None:
-    """Return Twilio's error code, else the HTTP status."""
-    code = exc.code if isinstance(exc, (TwilioRestException, TwilioServiceException)) else None
+def _object(text: str | None) -> dict[str, Any] | None:
+    """Return the object of an answer; a proxy or firewall on the way answers with a page."""
+    try:
+        body = json.loads(text or "")
+    except (ValueError, RecursionError):
+        return None
+    return body if isinstance(body, dict) else None
+
+
+def _code(exc: Exception, body: dict[str, Any] | None, status: int | None) -> int:
+    """Return Twilio's error code, else the HTTP status; the SDK keeps the code of a list's answer to itself."""
+    code = (body or {}).get("code")
+    if code is None and isinstance(exc, (TwilioRestException, TwilioServiceException)):
+        code = exc.code
     if isinstance(code, str) and code.isascii() and code.isdigit():
-        code = int(code)
-    is_code = isinstance(code, int) and not isinstance(code, bool) and 0 < code < 1_000_000  # noqa: PLR2004
-    return code if is_code else status
+        code = int(code[:9])
+    if isinstance(code, int) and not isinstance(code, bool) and 0 < code < 1_000_000:  # noqa: PLR2004
+        return code
+    return status or 0

@@ -411,6 +411,7 @@ class ConversationStoreContract:
             created_at=at(0),
             run=RUN,
             sent=(SentPart("SM1", at(7)), SentPart("SM2", at(7)), SentPart("SM3", at(7))),
+            paid_runs=1,
         )
         inspected = lab.inspect(owner.key)
         assert inspected.messages == list(closing("SM1", "SM2", "SM3").messages)
@@ -437,6 +438,7 @@ class ConversationStoreContract:
             run=RUN,
             reply=TEMPLATE_REPLY,
             last_error=failing().failure,
+            paid_runs=1,
         )
         assert lab.inspect(owner.key).needs_attention
 
@@ -462,7 +464,39 @@ class ConversationStoreContract:
 
         store.fail(owner.lease, failing(keep_run=False))
 
-        assert self.look(store, owner.key).run is None
+        failed = self.look(store, owner.key)
+        assert failed.run is None
+        assert failed.paid_runs == 1
+
+    def test_a_run_is_recorded_with_its_moment_and_number(self, store: ConversationStore, owner: Actor) -> None:
+        store.record_run(owner.lease, Run("conv_2", "resp_2", at(2), 3), at(2))
+
+        shown = self.look(store, owner.key)
+        assert shown.run == Run("conv_2", "resp_2")
+        assert (shown.run.started_at, shown.run.number, shown.paid_runs) == (at(2), 3, 3)
+
+    def test_a_run_recorded_twice_is_paid_once(self, store: ConversationStore, owner: Actor) -> None:
+        for _ in range(2):
+            store.record_run(owner.lease, RUN, at(2))
+
+        assert self.look(store, owner.key).paid_runs == 1
+
+    def test_a_failure_carries_a_run_that_could_not_be_recorded(self, store: ConversationStore, owner: Actor) -> None:
+        store.fail(owner.lease, failing(run=Run("conv_2", "resp_2", at(2), 2)))
+
+        failed = self.look(store, owner.key)
+        assert (failed.run, failed.paid_runs) == (Run("conv_2", "resp_2"), 2)
+
+    def test_a_failure_drops_a_reply_of_no_further_use_with_its_run(
+        self, store: ConversationStore, owner: Actor
+    ) -> None:
+        store.record_run(owner.lease, RUN, at(2))
+        store.intend(owner.lease, TEMPLATE_REPLY, [], at(4))
+
+        store.fail(owner.lease, failing(keep_run=False, keep_reply=False))
+
+        failed = self.look(store, owner.key)
+        assert (failed.reply, failed.run, failed.intent_at, failed.pending_part) == (None, None, None, None)
 
     @pytest.mark.parametrize(
         ("known", "shown"),

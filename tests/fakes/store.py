@@ -108,7 +108,7 @@ class InMemoryConversationStore:
 
     @atomic
     def record_run(self, lease: Lease, run: Run, at: datetime) -> None:
-        self._fenced("record_run", lease, run=run)
+        self._fenced("record_run", lease, run=run, paid_runs=run.number)
 
     @atomic
     def intend(self, lease: Lease, reply: Reply, sent: Sequence[SentPart], at: datetime) -> None:
@@ -161,7 +161,9 @@ class InMemoryConversationStore:
             sent=failing.sent or current.sent,
             intent_at=current.intent_at if failing.keep_intent else None,
             outcome_unknown=current.outcome_unknown and failing.keep_intent,
-            run=current.run if failing.keep_run else None,
+            run=failing.run or (current.run if failing.keep_run else None),
+            paid_runs=failing.run.number if failing.run else current.paid_runs,
+            reply=current.reply if failing.keep_reply else None,
         )
         record.needs_attention = True
         record.last_owner = lease.owner

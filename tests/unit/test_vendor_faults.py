@@ -105,6 +105,8 @@ def twilio(status: int, code: int, **headers: str) -> Any:
             openai(429, "organization_usage_limit_exceeded", "insufficient_quota"),
             "openai_organization_usage_limit_exceeded",
         ),
+        (openai(403, "insufficient_quota", "insufficient_quota"), "openai_insufficient_quota"),
+        (openai(503, "billing_hard_limit_reached"), "openai_billing_hard_limit_reached"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -121,12 +123,12 @@ def test_a_refusal_of_openai_is_permanent(world: StubbedFunction, operation: str
 @pytest.mark.parametrize(
     ("action", "code", "visible_after", "calls"),
     [
-        pytest.param(openai(400, "conversation_locked"), "openai_conversation_locked", 5, 3, id="locked"),
+        pytest.param(openai(400, "conversation_locked"), "openai_conversation_locked", LATER, 3, id="locked"),
         pytest.param(openai(429, "rate_limit_exceeded"), "openai_rate_limit_exceeded", LATER, 3, id="rate"),
         pytest.param(
             openai(429, "rate_limit_exceeded", retry_after="2"),
             "openai_rate_limit_exceeded",
-            2,
+            LATER,
             3,
             id="rate, short wish",
         ),
@@ -145,6 +147,12 @@ def test_a_refusal_of_openai_is_permanent(world: StubbedFunction, operation: str
             1,
             id="overloaded",
         ),
+        pytest.param(openai(400, "rate_limit_exceeded"), "openai_rate_limit_exceeded", LATER, 3, id="rate as a 400"),
+        pytest.param(openai(409, "conversation_locked"), "openai_conversation_locked", LATER, 3, id="locked as a 409"),
+        pytest.param(openai(429, "slow_down", retry_after="7200"), "openai_slow_down", 900, 1, id="wish too long"),
+        pytest.param(answer(403, raw="<html>Forbidden</html>"), "openai_blocked", LATER, 1, id="a proxy's 403"),
+        pytest.param(answer(401, raw="<html>"), "openai_blocked", LATER, 1, id="a proxy's 401"),
+        pytest.param(answer(407, raw=""), "openai_blocked", LATER, 1, id="a proxy's 407"),
         pytest.param(openai(408, None, "timeout"), "openai_timeout", LATER, 1, id="408"),
         pytest.param(openai(409, "conflict"), "openai_conflict", LATER, 1, id="409"),
         pytest.param(openai(500, "server_error", "server_error"), "openai_server_error", LATER, 1, id="500"),
@@ -182,12 +190,22 @@ def test_openai_that_can_not_be_reached_is_tried_three_times(world: StubbedFunct
     ("action", "code", "visible_after"),
     [
         pytest.param(openai(500, "server_error", "server_error"), "openai_server_error", LATER, id="500"),
-        pytest.param(openai(429, "rate_limit_exceeded", retry_after="60"), "openai_rate_limit_exceeded", 60, id="429"),
+        pytest.param(
+            openai(429, "rate_limit_exceeded", retry_after="1"), "openai_rate_limit_exceeded", LATER, id="429"
+        ),
+        pytest.param(
+            openai(429, "rate_limit_exceeded", retry_after="61"), "openai_rate_limit_exceeded", 61, id="429, long wish"
+        ),
         pytest.param(delay(30), "openai_timeout", LATER, id="no answer in time"),
         pytest.param(openai(404, None), "openai_run_gone", LATER, id="the response is gone"),
+        pytest.param(answer(404, raw="<html>"), "openai_blocked", LATER, id="a proxy's 404"),
+        pytest.param(answer(403, raw="<html>"), "openai_blocked", LATER, id="a proxy's 403"),
+        pytest.param(answer(200, {"id": "resp_1", "status": "of_tomorrow"}), "openai_run_state_unknown", LATER, id="?"),
     ],
 )
-def test_trouble_while_polling_passes(world: StubbedFunction, action: Any, code: str, visible_after: int) -> None:
+def test_trouble_while_polling_that_does_not_end_is_given_back_with_its_run(
+    world: StubbedFunction, action: Any, code: str, visible_after: int
+) -> None:
     world.stubs.app.openai.outcomes.add(Outcome(duration_seconds=10))
     world.script(POLL, action)
 
@@ -195,6 +213,57 @@ def test_trouble_while_polling_passes(world: StubbedFunction, action: Any, code:
 
     kept = world.function.record().conversation.run
     assert (kept is None) == (code == "openai_run_gone")
+
+
+PASSING = [
+    pytest.param(openai(404, None), 41, id="a young response is not known"),
+    pytest.param(openai(429, "rate_limit_exceeded", retry_after="1"), 50, id="polls are throttled"),
+    pytest.param(openai(503, "server_is_overloaded"), 50, id="overloaded"),
+    pytest.param(openai(500, "server_error"), 50, id="500"),
+    pytest.param(answer(404, raw="<html>"), 50, id="a proxy's 404"),
+    pytest.param(drop(), 50, id="reset"),
+    pytest.param(answer(200, {"id": "resp_1", "status": "of_tomorrow"}), 50, id="a state that is not known"),
+]
+
+
+@pytest.mark.parametrize(("action", "seconds"), PASSING)
+def test_a_run_in_doubt_is_polled_on_and_paid_once(world: StubbedFunction, action: Any, seconds: float) -> None:
+    """A response that was just created can answer 404 for a while; 112 runs were paid for 40 conversations."""
+    world.script(POLL, action)
+    world.function.clock.at(seconds, world.stubs.app.actions.reset)
+
+    again = world.receive()
+
+    assert again == []
+    assert [request.path for request in world.stubs.requests].count("/v1/responses") == 1
+    assert len(world.messages()) == 1
+    assert world.function.record().conversation.paid_runs == 1
+
+
+def test_a_run_that_was_recorded_long_ago_and_is_not_known_is_gone_at_once(world: StubbedFunction) -> None:
+    world.stubs.app.openai.outcomes.add(Outcome(duration_seconds=400))
+    world.receive()
+    world.script(POLL, openai(404, None))
+    started = world.function.clock.monotonic()
+
+    again = world.receive(receive_count=2)
+
+    assert again == ["m-1"]
+    assert world.function.clock.monotonic() - started < 1
+    assert world.function.record().conversation.run is None
+
+
+def test_a_conversation_costs_three_runs_at_most(world: StubbedFunction) -> None:
+    world.stubs.app.openai.outcomes.add(Outcome(text="no JSON"), times=None)
+
+    for number in range(5):
+        assert world.receive(message_id=f"m-{number}") == [f"m-{number}"]
+
+    assert [request.path for request in world.stubs.requests].count("/v1/responses") == 3
+    assert world.function.telemetry.failed_codes == {"openai_invalid_json": 3, "openai_runs_exhausted": 2}
+    error = world.function.record().conversation.last_error
+    assert error is not None
+    assert (error.code, error.permanent) == ("openai_runs_exhausted", True)
 
 
 # A run ends otherwise than with a reply
@@ -259,7 +328,7 @@ def test_an_end_without_a_reply_is_recorded_and_asked_anew(
             RUN,
             answer(400, openai_error("Thread thread_1 already has an active run run_1.")),
             "openai_conversation_locked",
-            5,
+            LATER,
             id="busy",
         ),
         pytest.param(POLL_RUN, openai(404, None), "openai_run_gone", LATER, id="the run is gone"),
@@ -323,6 +392,13 @@ CONFIGURATION = [
 ]  # fmt: skip
 
 
+CONTENT = {
+    21602, 21617, 21619, 21654, 21655, 21656, 21658, 30007, 63005, 63006, 63013, 63016, 63021, 63027, 63028, 63030,
+    63040, 63041, 63042, 92007,
+}  # fmt: skip
+"""Of those, the ones that are about what was written or its template."""
+
+
 @pytest.mark.parametrize("code", [*THIS_MESSAGE, *CONFIGURATION])
 def test_a_refusal_of_twilio_is_permanent(world: StubbedFunction, code: int) -> None:
     world.script(CREATE, twilio(400, code))
@@ -331,8 +407,49 @@ def test_a_refusal_of_twilio_is_permanent(world: StubbedFunction, code: int) -> 
 
     conversation = world.function.record().conversation
     assert conversation.intent_at is None
-    assert conversation.reply is not None
+    assert (conversation.reply is None) == (conversation.run is None) == (code in CONTENT)
     assert world.messages() == []
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [*((status, code) for status in (400, 403, 404, 422) for code in (21610, 63003)), (429, 63038)]
+)
+def test_the_code_of_a_refusal_decides_whatever_the_status(world: StubbedFunction, status: int, code: int) -> None:
+    world.script(CREATE, twilio(status, code))
+
+    check(world, SEND, f"twilio_{code}", AT_ONCE, permanent=True)
+
+    assert world.function.telemetry.events().count("secret_refreshed") == 0
+
+
+@pytest.mark.parametrize("code", [21656, 63028, 63041])
+def test_a_reply_that_was_refused_for_its_content_is_written_again_after_a_redrive(
+    world: StubbedFunction, code: int
+) -> None:
+    world.stubs.app.actions.add(twilio(400, code), operation=CREATE)
+    first = world.receive()
+
+    second = world.receive(message_id="m-redriven")
+
+    assert (first, second) == (["m-1"], [])
+    assert len(world.messages()) == 1
+    assert world.function.record().conversation.paid_runs == 2
+
+
+def test_a_reply_of_which_a_part_is_out_is_kept_whatever_is_refused(world: StubbedFunction) -> None:
+    reference = TWILIO_REFERENCE
+    secrets = world.function.secrets.twilio_secrets
+    secrets[reference] = replace(secrets[reference], template_sid=None)
+    world.stubs.app.openai.outcomes.add(Outcome(text="\n\n".join(("x " * 700, "y " * 700))))
+    world.stubs.app.actions.add(twilio(400, 21617), operation=CREATE, match="y y y")
+
+    again = world.receive()
+
+    assert again == ["m-1"]
+    conversation = world.function.record().conversation
+    assert len(conversation.sent) == 1
+    assert conversation.reply is not None
+    assert conversation.run is not None
 
 
 @pytest.mark.parametrize(
@@ -353,12 +470,23 @@ def test_an_account_that_is_not_good_for_it_is_permanent(world: StubbedFunction,
     ("action", "code", "visible_after", "calls"),
     [
         pytest.param(twilio(429, 20429), "twilio_20429", LATER, 3, id="20429"),
-        pytest.param(twilio(429, 20429, retry_after="1"), "twilio_20429", 1, 3, id="20429, short wish"),
+        pytest.param(twilio(429, 20429, retry_after="1"), "twilio_20429", LATER, 3, id="20429, short wish"),
+        pytest.param(twilio(429, 20429, retry_after="7200"), "twilio_20429", 900, 1, id="20429, wish too long"),
+        pytest.param(twilio(400, 20429), "twilio_20429", LATER, 3, id="20429 as a 400"),
         pytest.param(twilio(429, 20429, retry_after="40"), "twilio_20429", 40, 1, id="20429, long wish"),
         pytest.param(answer(429, raw=""), "twilio_429", LATER, 3, id="429 without a body"),
         pytest.param(twilio(400, 21611), "twilio_21611", 300, 1, id="21611"),
         pytest.param(twilio(400, 63017), "twilio_63017", 60, 1, id="63017"),
         pytest.param(twilio(400, 63018), "twilio_63018", 900, 1, id="63018"),
+        pytest.param(twilio(429, 21611), "twilio_21611", 300, 1, id="21611 as a 429"),
+        pytest.param(twilio(429, 63017), "twilio_63017", 60, 1, id="63017 as a 429"),
+        pytest.param(twilio(429, 63017, retry_after="1"), "twilio_63017", 60, 1, id="63017, short wish"),
+        pytest.param(twilio(429, 63017, retry_after="90"), "twilio_63017", 90, 1, id="63017, long wish"),
+        pytest.param(twilio(429, 63018), "twilio_63018", 900, 1, id="63018 as a 429"),
+        pytest.param(answer(403, raw="<html>Forbidden</html>"), "twilio_blocked", LATER, 1, id="a proxy's 403"),
+        pytest.param(answer(401, raw="<html>"), "twilio_blocked", LATER, 1, id="a proxy's 401"),
+        pytest.param(answer(407, raw=""), "twilio_blocked", LATER, 1, id="a proxy's 407"),
+        pytest.param(answer(404, raw="Not found"), "twilio_blocked", LATER, 1, id="a proxy's 404"),
     ],
 )
 def test_a_refusal_that_passes_clears_the_intent(
@@ -492,8 +620,8 @@ def test_while_the_list_can_not_be_had_nothing_is_sent_again(world: StubbedFunct
 @pytest.mark.parametrize(
     ("action", "code"),
     [
-        pytest.param(twilio(401, 20003), "twilio_401", id="rejected"),
-        pytest.param(twilio(404, 20404), "twilio_404", id="refused"),
+        pytest.param(twilio(401, 20003), "twilio_20003", id="rejected"),
+        pytest.param(twilio(404, 20404), "twilio_20404", id="refused"),
     ],
 )
 def test_a_list_that_is_refused_for_good_ends_the_conversation_with_its_intent_open(

@@ -7,8 +7,9 @@ import pytest
 from core.conversation import Mode, Status
 from core.errors import ReplyError, RunFailedError
 from core.model import RunReport, RunState
-from core.openai_processor import final_text, poll_pause_seconds, user_message
+from core.openai_processor import final_text, user_message
 from core.pipeline import Redelivery
+from core.run_watch import poll_pause_seconds
 from sandbox.context_objects import make_body
 from tests.fakes.function import InMemoryFunction as Core
 from utils.context_processor import parse_context
@@ -24,9 +25,9 @@ FRONT, COMPANY = "frontend_payload", "company_data_payload"
         pytest.param(20.0, None, 1.6, id="a small part of the time so far"),
         pytest.param(125.0, None, 10.0, id="at most"),
         pytest.param(1000.0, None, 10.0, id="never more"),
-        pytest.param(1000.0, 0.5, 0.5, id="the vendor's wish"),
-        pytest.param(0.0, 60.0, 10.0, id="a wish too long"),
-        pytest.param(0.0, -1.0, 0.0, id="a wish that makes no sense"),
+        pytest.param(1000.0, 0.5, 10.0, id="a wish that is shorter"),
+        pytest.param(0.0, 60.0, 60.0, id="a wish that is longer"),
+        pytest.param(0.0, -1.0, 0.25, id="a wish that makes no sense"),
     ],
 )
 def test_polls_come_less_often_with_time(elapsed: float, wish: float | None, pause: float) -> None:

@@ -61,16 +61,23 @@ def test_every_other_error_that_may_pass_is_transient(kind: type[TransientError]
 @pytest.mark.parametrize(
     ("asked", "given"),
     [
-        pytest.param(120.0, 120, id="as asked"),
-        pytest.param(0.0, 0, id="at once"),
-        pytest.param(4.01, 5, id="never too early"),
-        pytest.param(-3.0, 0, id="in the past"),
-        pytest.param(90_000.0, 43_200, id="as long as SQS can"),
+        pytest.param(120.0, 120, id="longer"),
+        pytest.param(120.01, 121, id="never too early"),
+        pytest.param(1.0, 23, id="shorter"),
+        pytest.param(0.0, 23, id="at once"),
+        pytest.param(-3.0, 23, id="in the past"),
+        pytest.param(90_000.0, 900, id="so long that it is asked again before"),
     ],
 )
-@pytest.mark.parametrize("receive_count", [1, 3])
-def test_what_a_vendor_asks_for_counts(asked: float, given: int, receive_count: int) -> None:
-    assert delay(TransientError("no", retry_after_seconds=asked), receive_count) == given
+def test_what_a_vendor_asks_for_is_the_least(asked: float, given: int) -> None:
+    assert delay(TransientError("no", retry_after_seconds=asked)) == given
+
+
+def test_a_short_wish_does_not_spend_the_receives() -> None:
+    """With `retry-after: 1` taken for the whole pause, three receives were gone in nine seconds."""
+    error = TransientError("no", retry_after_seconds=1.0)
+
+    assert sum(delay(error, receive_count, jitter=0.0) or 0 for receive_count in (1, 2)) >= 75
 
 
 def test_a_held_lease_comes_back_when_it_ends() -> None:
@@ -83,3 +90,7 @@ def test_an_unknown_delivery_comes_back_at_the_end_of_its_window() -> None:
 
 def test_a_run_that_outlasts_the_invocation_is_polled_on_at_once() -> None:
     assert delay(DeadlineError("no")) == 0
+
+
+def test_a_run_that_is_to_be_left_alone_is_polled_on_after_that() -> None:
+    assert delay(DeadlineError("no", retry_after_seconds=400.0)) == 400

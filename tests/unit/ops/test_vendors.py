@@ -105,7 +105,7 @@ NO_MESSAGES = {"messages": [], "page": 0, "page_size": 50, "next_page_uri": None
     ("status", "body", "verdict", "detail"),
     [
         pytest.param(200, NO_MESSAGES, "ok", "accepted, may list messages", id="accepted"),
-        pytest.param(401, REFUSED, "fail", "Twilio rejected the credentials (HTTP 401, code 401)", id="rejected"),
+        pytest.param(401, REFUSED, "fail", "Twilio rejected the credentials (HTTP 401, code 20003)", id="rejected"),
         pytest.param(503, {}, "fail", "Twilio's list is not available", id="down"),
         pytest.param(0, NO_CONNECTION, "fail", "no connection to Twilio", id="not reached"),
     ],

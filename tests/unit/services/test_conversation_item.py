@@ -39,6 +39,8 @@ def test_a_record_in_the_middle_of_its_work_is_read_whole() -> None:
             lease_expires_at=Decimal("1800000000.125"),
             openai_thread_id="conv_1",
             openai_response_id="resp_1",
+            openai_started_at=TEXT,
+            paid_runs=Decimal(2),
             reply={
                 "mode": "free_form",
                 "parts": ["Hello", "Bye"],
@@ -66,7 +68,10 @@ def test_a_record_in_the_middle_of_its_work_is_read_whole() -> None:
         outcome_unknown=True,
         sent=(SentPart("SM1", MOMENT),),
         last_error=Failure(Step.SEND, "twilio_21211", "Twilio refused", MOMENT, True, "m-1", 2),  # noqa: FBT003
+        paid_runs=2,
     )
+    assert conversation.run is not None
+    assert (conversation.run.started_at, conversation.run.number) == (MOMENT, 2)
 
 
 def test_a_closed_record_names_its_messages_so_that_no_other_conversation_adopts_them() -> None:
@@ -120,3 +125,17 @@ def test_what_is_stored_can_be_read_again() -> None:
     attributes = item(reply={"parts": ["Zoë 👩‍👩‍👧", ""]}, attempts=Decimal(2), outcome_unknown=True)
 
     assert deserialize(serialize(attributes)) == attributes
+
+
+def test_a_run_of_the_release_before_counts_as_paid_and_is_of_no_known_age() -> None:
+    conversation = read_conversation(item(openai_thread_id="conv_1", openai_response_id="resp_1"))
+
+    assert conversation.paid_runs == 1
+    assert conversation.run is not None
+    assert (conversation.run.started_at, conversation.run.number) == (None, 1)
+
+
+def test_runs_that_came_to_nothing_are_still_counted() -> None:
+    conversation = read_conversation(item(paid_runs=Decimal(2)))
+
+    assert (conversation.run, conversation.paid_runs) == (None, 2)

@@ -288,18 +288,20 @@ def test_a_run_is_recorded_in_one_write(table: Stubber, store: DynamoDBConversat
     expect_update(
         table,
         "SET #openai_thread_id = :openai_thread_id, #openai_response_id = :openai_response_id,"
-        " #updated_at = :updated_at",
+        " #paid_runs = :paid_runs, #openai_started_at = :openai_started_at, #updated_at = :updated_at",
         "lease_owner = :me",
-        ["openai_thread_id", "openai_response_id", "updated_at"],
+        ["openai_thread_id", "openai_response_id", "paid_runs", "openai_started_at", "updated_at"],
         {
             ":openai_thread_id": {"S": "conv_1"},
             ":openai_response_id": {"S": "resp_1"},
+            ":paid_runs": {"N": "2"},
+            ":openai_started_at": NOW,
             ":updated_at": NOW,
             ":me": {"S": "me"},
         },
     )
 
-    store.record_run(lease, Run("conv_1", "resp_1"), START)
+    store.record_run(lease, Run("conv_1", "resp_1", START, 2), START)
 
 
 def test_a_record_is_closed_in_one_update(table: Stubber, store: DynamoDBConversationStore, lease: Lease) -> None:
@@ -358,6 +360,7 @@ def test_a_failure_releases_the_lease_in_the_same_update(
         "outcome_unknown",
         "openai_thread_id",
         "openai_response_id",
+        "openai_started_at",
     ]
     expect_update(
         table,

@@ -408,9 +408,9 @@ def test_an_empty_list_is_one(twilio: TwilioWhatsApp) -> None:
 @pytest.mark.parametrize(
     ("action", "kind", "code"),
     [
-        pytest.param(refused(401, 20003), CredentialsRejectedError, "twilio_401", id="rejected"),
-        pytest.param(refused(404, 20404), PermanentError, "twilio_404", id="no such account"),
-        pytest.param(refused(429, 20429), TransientError, "twilio_429", id="throttled"),
+        pytest.param(refused(401, 20003), CredentialsRejectedError, "twilio_20003", id="rejected"),
+        pytest.param(refused(404, 20404), PermanentError, "twilio_20404", id="no such account"),
+        pytest.param(refused(429, 20429), TransientError, "twilio_20429", id="throttled"),
         pytest.param(refused(500, 20500), TransientError, "twilio_list_unavailable", id="500"),
         pytest.param(answer(503, raw="<html>"), TransientError, "twilio_list_unavailable", id="503 in HTML"),
         pytest.param(drop(), TransientError, "twilio_list_unavailable", id="reset"),
