@@ -17,6 +17,9 @@ from utils.context_model import ContextObject
 from utils.context_processor import InvalidContextError
 from utils.deadline import Deadline
 
+MAX_HIDDEN_SECONDS = 43_200
+"""In all, counted from the receive. Source: Amazon SQS API Reference, ChangeMessageVisibility."""
+
 
 class Heartbeat(Protocol):
     """Keeps messages hidden and leases alive while they are processed."""
@@ -62,8 +65,8 @@ class BatchProcessor:
 
     def process(self, records: Sequence[Mapping[str, Any]], deadline: Deadline) -> list[str]:
         """Return the ids of the messages that are not done."""
-        hidden_until = self._clock.now().timestamp() + self._visibility_seconds
-        deliveries = [self._delivery(record, hidden_until) for record in records]
+        received_at = self._clock.now().timestamp()
+        deliveries = [self._delivery(record, received_at) for record in records]
         with self._heartbeat.holding(deliveries):
             groups = [
                 self._executor.submit(self._process_in_turn, group, deadline) for group in by_recipient(deliveries)
@@ -92,15 +95,18 @@ class BatchProcessor:
         self._heartbeat.settle(delivery)
         if redelivery.delay_seconds is None or not delivery.receipt_handle:
             return
-        code = "receipt_handle_invalid"
+        held_seconds = self._clock.now().timestamp() - delivery.received_at
+        seconds = max(min(redelivery.delay_seconds, int(MAX_HIDDEN_SECONDS - held_seconds)), 0)
         try:
-            if not self._queue.hide([delivery.receipt_handle], redelivery.delay_seconds):
+            hiding = self._queue.hide([delivery.receipt_handle], seconds)
+            if not hiding.lost and not hiding.refused:
                 return
+            code = "receipt_handle_invalid" if hiding.lost else "visibility_refused"
         except ProcessorError as error:
             code = error.code
         self._telemetry.warning(Event.VISIBILITY_NOT_CHANGED, message_id=delivery.message_id, code=code)
 
-    def _delivery(self, record: Mapping[str, Any], hidden_until: float) -> Delivery:
+    def _delivery(self, record: Mapping[str, Any], received_at: float) -> Delivery:
         attributes = record.get("attributes")
         attributes = attributes if isinstance(attributes, Mapping) else {}
         handle = record.get("receiptHandle")
@@ -117,7 +123,8 @@ class BatchProcessor:
             receive_count=max(_integer(attributes.get("ApproximateReceiveCount")) or 1, 1),
             sent_at=_moment(_integer(attributes.get("SentTimestamp"))),
             context=context,
-            hidden_until=hidden_until,
+            received_at=received_at,
+            hidden_until=received_at + self._visibility_seconds,
             lease=Lease(self._new_owner()),
         )
 

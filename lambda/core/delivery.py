@@ -16,6 +16,7 @@ class Delivery:
         receive_count: At least 1; SQS counts it.
         sent_at: When the Channel Router sent the message, if SQS says.
         context: The message's body, or why it is refused.
+        received_at: When it was received, seconds since the epoch.
         hidden_until: Until when SQS hides the message, seconds since the epoch; the heartbeat moves it on.
     """
 
@@ -24,6 +25,7 @@ class Delivery:
     receive_count: int
     sent_at: datetime | None
     context: ContextObject | InvalidContextError
+    received_at: float
     hidden_until: float
     lease: Lease
 

@@ -22,6 +22,7 @@ from core.conversation import (
 )
 from core.lease import Lease
 from utils.redaction import Secret
+from utils.sqs_heartbeat import Hiding
 
 
 class Clock(Protocol):
@@ -239,8 +240,8 @@ class WhatsAppGateway(Protocol):
 class MessageQueue(Protocol):
     """The queue the function is fed from."""
 
-    def hide(self, receipt_handles: Sequence[str], seconds: int) -> set[str]:
-        """Hide messages for `seconds` from now and return the handles that can't be kept any more.
+    def hide(self, receipt_handles: Sequence[str], seconds: int) -> Hiding:
+        """Hide messages for `seconds` from now and tell which could not be.
 
         Raises:
             TransientError: SQS did not answer; nothing is known of the messages.

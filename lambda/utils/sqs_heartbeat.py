@@ -4,7 +4,19 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from threading import Event, Lock, Thread
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar
+
+
+class Hiding(NamedTuple):
+    """What became of an attempt to hide messages, by handle; those in neither set are hidden.
+
+    Attributes:
+        lost: The handle is dead: the message may be another receive's.
+        refused: The change was not made: the message stays hidden as long as it was.
+    """
+
+    lost: frozenset[str] = frozenset()
+    refused: frozenset[str] = frozenset()
 
 
 class Held(Protocol):
@@ -34,7 +46,7 @@ class SqsHeartbeat(Generic[H]):
 
     def __init__(
         self,
-        hide: Callable[[Sequence[str], int], set[str]],
+        hide: Callable[[Sequence[str], int], Hiding],
         renew: Callable[[H], bool],
         now: Callable[[], float],
         on_lost: Callable[[H], None],
@@ -45,7 +57,7 @@ class SqsHeartbeat(Generic[H]):
         """Make a heartbeat for any number of batches, one after another.
 
         Args:
-            hide: Hides messages by handle for a number of seconds and returns the handles it could not keep.
+            hide: Hides messages by handle for a number of seconds and tells which it could not.
             renew: Renews a message's lease, to match `hidden_until`; returns whether it is still ours.
             now: Seconds since the epoch.
             on_lost: Called once for each message that can't be kept.
@@ -85,12 +97,12 @@ class SqsHeartbeat(Generic[H]):
         with self._lock:
             hidden_until = self._now() + self._visibility_seconds
             held = dict(self._held)
-            lost = self._attempt(lambda: self._hide(list(held), self._visibility_seconds)) if held else set()
-            if lost is None:
+            hiding = self._attempt(lambda: self._hide(list(held), self._visibility_seconds)) if held else Hiding()
+            if hiding is None:
                 return
-            for handle in lost:
+            for handle in hiding.lost:
                 self._lose(self._held.pop(handle))
-            kept = list(self._held.values())
+            kept = [message for handle, message in self._held.items() if handle not in hiding.refused]
             for message in kept:
                 message.hidden_until = hidden_until
         for message in kept:

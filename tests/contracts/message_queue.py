@@ -5,6 +5,7 @@ from typing import Protocol
 import pytest
 
 from core.ports import MessageQueue
+from utils.sqs_heartbeat import Hiding
 
 
 class QueueLab(Protocol):
@@ -34,36 +35,36 @@ class MessageQueueContract:
     def test_a_message_is_hidden_for_longer(self, lab: QueueLab) -> None:
         handles = lab.receive(2)
 
-        lost = lab.queue.hide(handles, 600)
+        hiding = lab.queue.hide(handles, 600)
 
-        assert lost == set()
+        assert hiding == Hiding()
         assert lab.visible(handles) == set()
 
     def test_a_message_can_be_shown_again_at_once(self, lab: QueueLab) -> None:
         first, second = lab.receive(2)
 
-        lost = lab.queue.hide([first], 0)
+        hiding = lab.queue.hide([first], 0)
 
-        assert lost == set()
+        assert hiding == Hiding()
         assert lab.visible([first, second]) == {first}
 
     def test_a_message_that_is_gone_is_lost_and_the_others_are_not(self, lab: QueueLab) -> None:
         first, second, third = handles = lab.receive(3)
         lab.delete(second)
 
-        lost = lab.queue.hide(handles, 600)
+        hiding = lab.queue.hide(handles, 600)
 
-        assert lost == {second}
+        assert hiding == Hiding(lost=frozenset({second}))
         assert lab.visible([first, third]) == set()
 
     def test_no_message_is_no_call(self, lab: QueueLab) -> None:
-        assert lab.queue.hide([], 600) == set()
+        assert lab.queue.hide([], 600) == Hiding()
 
     def test_more_messages_than_one_call_takes_are_all_hidden(self, lab: QueueLab) -> None:
         handles = lab.receive(12)
         lab.delete(handles[11])
 
-        lost = lab.queue.hide(handles, 0)
+        hiding = lab.queue.hide(handles, 0)
 
-        assert lost == {handles[11]}
+        assert hiding == Hiding(lost=frozenset({handles[11]}))
         assert lab.visible(handles[:11]) == set(handles[:11])

@@ -105,6 +105,7 @@ class InMemoryFunction:
             receive_count=receive_count,
             sent_at=self.clock.now(),
             context=context,
+            received_at=self.clock.now().timestamp(),
             hidden_until=self.clock.now().timestamp() + VISIBILITY_SECONDS,
             lease=Lease(f"owner of {message_id}/{receive_count}"),
         )

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, replace
 
 from core.conversation import Run, Usage
-from core.errors import CredentialsRejectedError, PermanentError, RunFailedError, TransientError
+from core.errors import CredentialsRejectedError, PermanentError, RunGoneError, TransientError
 from core.model import ModelRequest, RunReport, RunState
 from core.ports import Clock
 from tests.fakes.secrets import OPENAI
@@ -18,6 +18,7 @@ class FakeRun:
     request: ModelRequest
     report: RunReport
     ends_at: float
+    known_at: float
 
 
 @dataclass
@@ -31,12 +32,21 @@ class Outcome:
 
 
 class InMemoryModel:
+    """OpenAI.
+
+    Attributes:
+        start_seconds: How long the start of a run takes.
+        unknown_for_seconds: How long a new run is not known yet to those who ask for it.
+    """
+
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self.accepted_keys = {OPENAI}
         self.outcome = Outcome()
         self.needs_definition = True
         self.waits_for_answer = False
+        self.start_seconds = 0.0
+        self.unknown_for_seconds = 0.0
         self.threads: list[str] = []
         self.runs: dict[str, FakeRun] = {}
 
@@ -55,19 +65,23 @@ class InMemoryModel:
             raise PermanentError("the model needs a definition", code="assistant_definition_missing")
         if any(run.thread_id == thread_id and self._pending(run) for run in self.runs.values()):
             raise TransientError("locked", code="openai_conversation_locked", retry_after_seconds=5, repeatable=True)
+        if self.start_seconds:
+            self._clock.sleep(self.start_seconds)
         response_id = f"resp_{len(self.runs) + 1}"
         self.runs[response_id] = FakeRun(
             thread_id,
             request,
             replace(self.outcome.report, response_id=response_id),
             self._clock.monotonic() + self.outcome.duration_seconds,
+            self._clock.monotonic() + self.unknown_for_seconds,
         )
         return self._report(response_id)
 
     def fetch_run(self, run: Run, key: Secret, timeout_seconds: float) -> RunReport:
         self._authenticate(key)
-        if run.response_id not in self.runs:
-            raise RunFailedError("unknown", code="openai_run_gone")
+        known = self.runs.get(run.response_id)
+        if known is None or self._clock.monotonic() < known.known_at:
+            raise RunGoneError("unknown")
         return self._report(run.response_id)
 
     def _report(self, response_id: str) -> RunReport:

@@ -34,9 +34,9 @@ def numbers_of_sqs_are_trusted() -> Any:
 
 
 def attributes_are_trusted() -> Any:
-    def trusting(self: BatchProcessor, record: Any, hidden_until: float) -> Any:
+    def trusting(self: BatchProcessor, record: Any, received_at: float) -> Any:
         record["attributes"]["ApproximateReceiveCount"]
-        return make(self, record, hidden_until)
+        return make(self, record, received_at)
 
     make = BatchProcessor._delivery
     return patch.object(BatchProcessor, "_delivery", trusting)

@@ -8,6 +8,7 @@ from unittest.mock import patch
 
 import core.pipeline
 import core.reconciliation
+import core.run_watch
 from core.attempt import Attempt
 from core.batch import LeaseRenewal
 from core.claim import Claims
@@ -188,8 +189,16 @@ def run_is_not_recorded() -> Any:
     return patch.object(InMemoryConversationStore, "record_run", lambda *_: None)
 
 
+def a_run_is_forgotten_when_it_can_not_be_recorded() -> Any:
+    return patch.object(Attempt, "insist", lambda _self, write: write())
+
+
+def a_young_run_that_is_not_known_is_gone() -> Any:
+    return patch.object(core.run_watch, "YOUNG_SECONDS", -1.0)
+
+
 def polls_past_the_deadline() -> Any:
-    return patch.object(Attempt, "wait", lambda self, seconds: self._clock.sleep(seconds + 60))
+    return patch.object(Attempt, "wait", lambda self, seconds, _=0.0: self._clock.sleep(seconds + 60))
 
 
 EXHAUSTIVELY: tuple[Mutation, ...] = (
@@ -209,6 +218,7 @@ EXHAUSTIVELY: tuple[Mutation, ...] = (
     sent_parts_are_not_recorded,
     sends_start_at_any_time,
     run_is_not_recorded,
+    a_run_is_forgotten_when_it_can_not_be_recorded,
 )
 """Mutants that a pair of faults shows up."""
 
@@ -225,6 +235,7 @@ BY_CHANCE: tuple[Mutation, ...] = (
     leases_are_ignored,
     nobody_leaves_word,
     polls_past_the_deadline,
+    a_young_run_that_is_not_known_is_gone,
 )
 """Mutants that need several conversations, long runs or more faults to show up."""
 

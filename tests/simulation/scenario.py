@@ -18,6 +18,7 @@ class PlannedConversation:
     Attributes:
         texts: The parts of the reply.
         duplicate_after: When a second message about it is sent, if one is.
+        unknown_for_seconds: How long OpenAI answers 404 for a run that it has just created.
         received_again_after: When SQS delivers its message a second time although it is hidden, if it does.
     """
 
@@ -30,6 +31,7 @@ class PlannedConversation:
     duplicate_after: float | None = None
     received_again_after: float | None = None
     consents: bool = True
+    unknown_for_seconds: float = 0.0
 
     @property
     def body(self) -> str:
@@ -141,4 +143,5 @@ def _conversation(random: Random, number: int) -> PlannedConversation:
         duplicate_after=random.random() * 500 if random.random() < 0.25 else None,
         received_again_after=random.random() * 400 if random.random() < 0.15 else None,
         consents=random.random() < 0.97,
+        unknown_for_seconds=random.choice((1.5, 33.0)) if random.random() < 0.2 else 0.0,
     )

@@ -6,6 +6,7 @@ from typing import Any
 
 from tests.fakes.clock import START
 from tests.simulation.kernel import Kernel
+from utils.sqs_heartbeat import Hiding
 
 MAX_RECEIVE_COUNT = 3
 POLL_SECONDS = 0.5
@@ -43,7 +44,7 @@ class SimulatedQueue:
         self.messages.append(message)
         self._kernel.at(at, self._poll)
 
-    def hide(self, receipt_handles: list[str], seconds: int) -> set[str]:
+    def hide(self, receipt_handles: list[str], seconds: int) -> Hiding:
         """Change the visibility of messages whose handle is still good; return the other handles."""
         lost = set()
         for handle in receipt_handles:
@@ -53,7 +54,7 @@ class SimulatedQueue:
                 continue
             message.visible_at = self._kernel.now + seconds
             self._kernel.at(message.visible_at + self._kernel.random.random() * POLL_SECONDS, self._poll)
-        return lost
+        return Hiding(frozenset(lost))
 
     def finish(self, received: list[tuple[Message, str]], failed: list[str]) -> None:
         """Delete what a batch response does not name. A handle that is out of date may delete or not."""

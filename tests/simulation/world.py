@@ -94,6 +94,7 @@ class SimulatedModel(InMemoryModel):
     def start_run(self, thread_id: str, request: ModelRequest, key: Secret, timeout_seconds: float) -> RunReport:
         planned = self._conversations[request.metadata["conversation_id"]]
         self.outcome.duration_seconds = planned.run_seconds
+        self.unknown_for_seconds = planned.unknown_for_seconds
         self.outcome.report = RunReport("", RunState.COMPLETED, text="\n\n".join(planned.texts), usage=Usage(100, 20))
         report = super().start_run(thread_id, request, key, timeout_seconds)
         self.runs_of[planned.conversation_id] += 1

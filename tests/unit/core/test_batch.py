@@ -25,6 +25,7 @@ from tests.samples.sqs_events import SENT_AT_MS, make_record
 from utils.context_model import ContextObject
 from utils.context_processor import InvalidContextError, parse_context
 from utils.deadline import Deadline
+from utils.sqs_heartbeat import Hiding
 
 DEADLINE = Deadline(lambda: 300.0, 15.0)
 
@@ -61,6 +62,7 @@ class Batch:
     def __post_init__(self) -> None:
         self.heartbeat = FakeHeartbeat(self.log)
         self.queue = InMemoryQueue()
+        self.clock = FakeClock()
 
     def run(self, *records: dict[str, Any]) -> list[str]:
         owners = iter(range(100))
@@ -69,7 +71,7 @@ class Batch:
             heartbeat=self.heartbeat,
             queue=self,
             executor=self.executor,
-            clock=FakeClock(),
+            clock=self.clock,
             telemetry=self.telemetry,
             new_owner=lambda: f"owner-{next(owners)}",
             visibility_seconds=VISIBILITY_SECONDS,
@@ -87,7 +89,7 @@ class Batch:
             raise verdict
         return verdict
 
-    def hide(self, receipt_handles: Sequence[str], seconds: int) -> set[str]:
+    def hide(self, receipt_handles: Sequence[str], seconds: int) -> Hiding:
         self.log.append(f"hide {' '.join(receipt_handles)} {seconds}")
         return self.queue.hide(receipt_handles, seconds)
 
@@ -150,23 +152,35 @@ def test_one_records_exception_does_not_touch_the_others() -> None:
 
 
 @pytest.mark.parametrize(
-    ("gone", "error", "code"),
+    ("fate", "error", "code"),
     [
-        pytest.param({"m-1/1"}, None, "receipt_handle_invalid", id="the handle is of no use any more"),
-        pytest.param(set(), TransientError("no answer", code="sqs_unavailable"), "sqs_unavailable", id="no answer"),
+        pytest.param("gone", None, "receipt_handle_invalid", id="the handle is of no use any more"),
+        pytest.param("refused", None, "visibility_refused", id="SQS refuses the change"),
+        pytest.param(None, TransientError("no answer", code="sqs_unavailable"), "sqs_unavailable", id="no answer"),
     ],
 )
 def test_a_visibility_that_can_not_be_set_is_logged_and_nothing_more(
-    gone: set[str], error: Exception | None, code: str
+    fate: str | None, error: Exception | None, code: str
 ) -> None:
     batch = Batch(verdicts={"m-1": Redelivery(23)})
-    batch.queue.gone = gone
+    batch.queue.gone = {"m-1/1"} if fate == "gone" else set()
+    batch.queue.refused = {"m-1/1"} if fate == "refused" else set()
     batch.queue.error = error
 
     again = batch.run(*records(2))
 
     assert again == ["m-1"]
     assert batch.telemetry.only("visibility_not_changed").fields == {"message_id": "m-1", "code": code}
+
+
+def test_a_pause_ends_within_twelve_hours_of_the_receive() -> None:
+    """SQS refuses a change beyond that, and the message would come at whatever moment it was hidden until."""
+    batch = Batch(verdicts={"m-1": Redelivery(43_200)})
+    batch.while_processing = lambda _: batch.clock.advance(250.5)
+
+    batch.run(*records(1))
+
+    assert batch.queue.hidden == [("m-1/1", 43_200 - 251)]
 
 
 def test_a_batch_says_how_it_went() -> None:

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from core.conversation import ConversationKey, Mode, Reply, Status
+from core.conversation import ConversationKey, Mode, Reply, Run, Status
 from core.errors import (
     DeliveryUnknownError,
+    LostLeaseError,
     PermanentError,
     ProcessorError,
     StoreUnavailableError,
@@ -285,6 +286,70 @@ def test_a_thread_of_the_closed_assistants_api_is_replaced(core: Core) -> None:
 
     assert core.model.runs["resp_1"].thread_id == "conv_1"
     assert "thread_not_usable" in core.telemetry.events()
+
+
+def test_a_write_that_is_throttled_after_the_run_was_created_does_not_cost_another_run(core: Core) -> None:
+    core.store = Faulty(core.store)
+    core.store.plan("record_run", UNAVAILABLE, times=4)
+
+    verdict = core.receive()
+
+    assert verdict is None
+    assert list(core.model.runs) == ["resp_1"]
+    assert core.record().conversation.paid_runs == 1
+    assert core.record().attempts == 1
+
+
+def test_a_run_that_can_not_be_recorded_is_carried_by_the_failure(core: Core) -> None:
+    core.store = Faulty(core.store)
+    core.store.plan("record_run", UNAVAILABLE, times=5)
+    core.store.plan("fail", UNAVAILABLE, times=4)
+
+    verdict = core.receive()
+    failed = core.record().conversation
+    again = core.receive(receive_count=2)
+
+    assert verdict == Redelivery(23)
+    assert failed.run == Run("conv_1", "resp_1")
+    assert failed.paid_runs == 1
+    assert again is None
+    assert list(core.model.runs) == ["resp_1"]
+
+
+def test_a_run_is_recorded_for_as_long_as_the_process_lives_and_no_longer(core: Core) -> None:
+    core.store = Faulty(core.store)
+    core.store.plan("record_run", UNAVAILABLE, times=9)
+    core.store.plan("fail", UNAVAILABLE, times=9)
+    core.model.start_seconds = 13.0
+
+    core.pipeline().process(core.delivery(), core.deadline(timeout_seconds=30))
+
+    assert core.clock.monotonic() < 30
+    assert "failure_not_recorded" in core.telemetry.events()
+
+
+def test_a_write_whose_lease_is_lost_is_not_insisted_on(core: Core) -> None:
+    core.store = Faulty(core.store)
+    core.store.plan("record_run", LostLeaseError("another's"))
+
+    verdict = core.receive()
+
+    assert verdict == Redelivery(None)
+    assert core.store.calls.count("record_run") == 1
+    assert core.sent() == []
+
+
+def test_the_third_run_is_the_last(core: Core) -> None:
+    core.model.outcome.report = RunReport("", RunState.COMPLETED, text="no JSON")
+    for receive_count in (1, 2, 3):
+        core.receive(receive_count=receive_count)
+
+    verdict = core.receive(message_id="m-redriven")
+
+    assert verdict == Redelivery(0)
+    assert list(core.model.runs) == ["resp_1", "resp_2", "resp_3"]
+    assert core.telemetry.failed_codes == {"openai_invalid_json": 3, "openai_runs_exhausted": 1}
+    assert core.record().conversation.paid_runs == 3
 
 
 def report(state: RunState, **details: Any) -> RunReport:

@@ -8,6 +8,7 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 
 from core.errors import TransientError
 from services.sqs_service import SqsMessageQueue
+from utils.sqs_heartbeat import Hiding
 
 URL = "https://sqs.eu-west-1.amazonaws.com/123456789012/queue"
 
@@ -32,16 +33,16 @@ class FakeClient:
         return {"Successful": [], **({"Failed": failed} if failed else {})}
 
 
-def hide(client: FakeClient, *handles: str, seconds: int = 360) -> set[str]:
+def hide(client: FakeClient, *handles: str, seconds: int = 360) -> Hiding:
     return SqsMessageQueue(client, URL).hide(handles, seconds)  # type: ignore[arg-type]
 
 
 def test_messages_are_hidden_in_one_call() -> None:
     client = FakeClient()
 
-    lost = hide(client, "h-1", "h-2", seconds=42)
+    hiding = hide(client, "h-1", "h-2", seconds=42)
 
-    assert lost == set()
+    assert hiding == Hiding()
     assert client.calls == [
         {
             "QueueUrl": URL,
@@ -68,24 +69,24 @@ def test_no_call_has_more_than_sqs_takes(count: int, sizes: list[int]) -> None:
         "ReceiptHandleIsInvalid",
         "MessageNotInflight",
         "AWS.SimpleQueueService.MessageNotInflight",
-        "InvalidParameterValue",
     ],
 )
 def test_a_message_that_can_not_be_hidden_any_more_is_lost(code: str) -> None:
     client = FakeClient(refusals={"h-2": code, "h-13": code})
 
-    lost = hide(client, *(f"h-{number}" for number in range(1, 15)))
+    hiding = hide(client, *(f"h-{number}" for number in range(1, 15)))
 
-    assert lost == {"h-2", "h-13"}
+    assert hiding == Hiding(lost=frozenset({"h-2", "h-13"}))
 
 
-def test_any_other_refusal_says_nothing_of_the_messages() -> None:
-    client = FakeClient(refusals={"h-1": "ReceiptHandleIsInvalid", "h-2": "InternalError"})
+@pytest.mark.parametrize("code", ["InvalidParameterValue", "InternalError", "AWS.SimpleQueueService.Whatever"])
+def test_any_other_refusal_leaves_the_message_as_it_was_and_says_nothing_of_the_others(code: str) -> None:
+    """`InvalidParameterValue` is what SQS says beyond 12 hours from the receive."""
+    client = FakeClient(refusals={"h-1": "ReceiptHandleIsInvalid", "h-2": code})
 
-    with pytest.raises(TransientError) as caught:
-        hide(client, "h-1", "h-2")
+    hiding = hide(client, "h-1", "h-2", "h-3")
 
-    assert caught.value.code == "sqs_unavailable"
+    assert hiding == Hiding(frozenset({"h-1"}), frozenset({"h-2"}))
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from utils.sqs_heartbeat import SqsHeartbeat
+from utils.sqs_heartbeat import Hiding, SqsHeartbeat
 
 NOW = 1_800_000_000.0
 VISIBILITY = 360
@@ -28,6 +28,7 @@ class World:
     """What a heartbeat asks of others, and what it told them."""
 
     gone: set[str] = field(default_factory=set)
+    refused: set[str] = field(default_factory=set)
     taken: set[str] = field(default_factory=set)
     hide_error: Exception | None = None
     renew_errors: dict[str, Exception] = field(default_factory=dict)
@@ -51,12 +52,12 @@ class World:
             interval_seconds=interval_seconds,
         )
 
-    def _hide(self, handles: Sequence[str], seconds: int) -> set[str]:
+    def _hide(self, handles: Sequence[str], seconds: int) -> Hiding:
         self.hidden.append((list(handles), seconds))
         self.while_hiding()
         if self.hide_error is not None:
             raise self.hide_error
-        return self.gone & set(handles)
+        return Hiding(frozenset(handles) & self.gone, frozenset(handles) & self.refused)
 
     def _report(self, message: Message) -> None:
         self.lost.append(message.receipt_handle)
@@ -112,6 +113,22 @@ def test_the_visibility_is_counted_from_before_the_call(world: World) -> None:
         heartbeat.beat()
 
     assert message.hidden_until == NOW + VISIBILITY
+
+
+def test_a_refused_change_is_not_a_dead_handle_and_touches_no_other_message(world: World) -> None:
+    """It stays hidden as long as it was, and its lease is not renewed beyond that."""
+    heartbeat, held = world.heartbeat(), messages(2)
+    before = held[0].hidden_until
+    world.refused = {"h-1"}
+
+    with heartbeat.holding(held):
+        heartbeat.beat()
+        heartbeat.beat()
+
+    assert [message.lost for message in held] == [False, False]
+    assert (held[0].hidden_until, held[1].hidden_until) == (before, NOW + VISIBILITY)
+    assert world.renewed == ["h-2", "h-2"]
+    assert world.hidden == [(["h-1", "h-2"], VISIBILITY)] * 2
 
 
 def test_a_message_that_can_not_be_kept_is_lost_once_and_not_hidden_again(world: World) -> None:
