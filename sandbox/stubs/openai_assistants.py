@@ -67,6 +67,8 @@ class AssistantsApi:
 
     def _list_messages(self, call: Call, request: Request, _text: str) -> Reply:
         run_id = request.query.get("run_id")
+        if self._settings.lists_whole_threads:
+            run_id = None
         messages = [m for m in self._thread(call).messages if run_id in (None, "", m["run_id"])]
         return Reply.of_json(page_of(messages, request.query))
 
@@ -112,6 +114,6 @@ class AssistantsApi:
 
     def _run(self, call: Call) -> Run:
         for run in self._thread(call).runs:
-            if run.id == call.ids["run_id"]:
+            if run.id == call.ids["run_id"] and run.execution.is_known(self._clock()):
                 return run
         raise OpenAIRefusal(f"No run found with id '{call.ids['run_id']}'.", status=404)

@@ -158,7 +158,7 @@ class Responses:
 
     def _get(self, call: Call) -> Response:
         response = self._by_id.get(call.ids["response_id"])
-        if response is None:
+        if response is None or not response.execution.is_known(self._clock()):
             raise OpenAIRefusal(f"Response with id '{call.ids['response_id']}' not found.", status=404)
         return response
 
@@ -173,8 +173,10 @@ def _output(outcome: Outcome, told: str, body: dict[str, Any]) -> list[dict[str,
     text = outcome.text
     if text is None and outcome.refusal is None:
         text = reply_text(told, (body.get("text") or {}).get("format"))
+    if text is not None and outcome.citation is not None:
+        text = f"{text} {outcome.citation}"
     status = "completed" if is_complete else "incomplete"
-    return [
-        *items,
-        payloads.output_message(payloads.new_id("msg"), text, refusal=outcome.refusal, status=status),
+    return items + [
+        payloads.output_message(payloads.new_id("msg"), text, refusal=outcome.refusal, status=status)
+        for _ in range(outcome.copies)
     ]

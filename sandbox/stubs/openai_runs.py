@@ -68,7 +68,7 @@ class Run:
             return []
         self.are_messages_taken = True
         incomplete_reason = "max_tokens" if status == "incomplete" else None
-        contents = [payloads.text_content(text) for text in self.written]
+        contents = [payloads.text_content(text, self.outcome.citation) for text in self.written]
         if self.outcome.refusal is not None:
             contents.append(payloads.refusal_content(self.outcome.refusal))
         return [
@@ -92,7 +92,7 @@ def write_texts(outcome: Outcome, told: str, request: Mapping[str, Any]) -> list
     if outcome.silent or outcome.refusal is not None:
         return texts
     if outcome.text is not None:
-        return [*texts, outcome.text]
+        return [*texts, *[outcome.text] * outcome.copies]
     if outcome.state not in ("completed", "requires_action"):
         return texts
     return [

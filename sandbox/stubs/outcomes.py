@@ -30,6 +30,9 @@ class Outcome:
         duration_seconds: How long it takes; None for the stub's setting.
         input_tokens: Usage; None for an estimate from the length.
         output_tokens: Usage; None for an estimate from the length.
+        unknown_seconds: How long a new run is not found by those who ask for it (404).
+        copies: How many equal final messages it writes.
+        citation: Marker of a source that ends the reply; a run's message annotates it.
         tool_name: Function that a run in `requires_action` asks for.
     """
 
@@ -46,6 +49,9 @@ class Outcome:
     input_tokens: int | None = None
     output_tokens: int | None = None
     tool_name: str = "look_up_order"
+    unknown_seconds: float = 0.0
+    copies: int = 1
+    citation: str | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "commentary", tuple(self.commentary))
@@ -53,6 +59,8 @@ class Outcome:
             raise ValueError(f"state must be one of {', '.join(END_STATES)}; it is {self.state!r}")
         if self.duration_seconds is not None and self.duration_seconds < 0:
             raise ValueError("duration_seconds must not be negative")
+        if self.copies < 1 or self.unknown_seconds < 0:
+            raise ValueError("copies must be at least 1, unknown_seconds must not be negative")
 
 
 @dataclass(slots=True)
@@ -75,6 +83,10 @@ class Execution:
     def ended_at(self) -> float:
         """When it ends, or ended; for a run that waits for its caller, when it began to wait."""
         return self.started + self.seconds
+
+    def is_known(self, now: float) -> bool:
+        """Tell whether it is found by its id already."""
+        return now >= self.started + self.outcome.unknown_seconds
 
     def is_active(self, now: float) -> bool:
         """Tell whether the conversation or thread is still taken by this run."""

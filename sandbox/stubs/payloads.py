@@ -205,8 +205,18 @@ def thread_message(
     }
 
 
-def text_content(value: str) -> JsonObject:
-    return {"type": "text", "text": {"value": value, "annotations": []}}
+def text_content(value: str, citation: str | None = None) -> JsonObject:
+    if citation is None:
+        return {"type": "text", "text": {"value": value, "annotations": []}}
+    cited = f"{value} {citation}"
+    annotation = {
+        "type": "file_citation",
+        "text": citation,
+        "file_citation": {"file_id": "file-1"},
+        "start_index": len(value) + 1,
+        "end_index": len(cited),
+    }
+    return {"type": "text", "text": {"value": cited, "annotations": [annotation]}}
 
 
 def refusal_content(refusal: str) -> JsonObject:

@@ -240,6 +240,67 @@ def test_a_run_in_doubt_is_polled_on_and_paid_once(world: StubbedFunction, actio
     assert world.function.record().conversation.paid_runs == 1
 
 
+@pytest.mark.parametrize("seconds", [1.5, 33.0, 40.0])
+@pytest.mark.parametrize("duration_seconds", [0, 60])
+def test_a_response_that_is_found_late_is_paid_once(
+    world: StubbedFunction, seconds: float, duration_seconds: float
+) -> None:
+    world.stubs.app.openai.outcomes.add(Outcome(unknown_seconds=seconds, duration_seconds=duration_seconds), times=None)
+
+    again = world.receive()
+
+    assert again == []
+    assert [request.path for request in world.stubs.requests].count("/v1/responses") == 1
+    assert len(world.messages()) == 1
+
+
+ASSISTANT = "company_data_payload__ai_config__openai_config__whatsapp__assistant_id_template_sender"
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_run_of_an_assistant_that_is_found_late_is_paid_once(assistants: StubbedFunction) -> None:
+    assistants.stubs.app.openai.outcomes.add(Outcome(text='{"1": "Ana"}', unknown_seconds=33.0), times=None)
+
+    again = assistants.receive(body=make_body(**{ASSISTANT: "asst_1"}))
+
+    assert again == []
+    assert [request.path.endswith("/runs") for request in assistants.stubs.requests].count(True) == 1
+
+
+@pytest.mark.parametrize(
+    "text", ['{"1": "Ana"}', '{"1": "Ana \u30104:0\u2020source\u3011"}', '```json {"1": "Ana"}```']
+)
+def test_two_equal_final_messages_are_sent_once_and_without_what_is_not_meant_for_the_reader(
+    world: StubbedFunction, text: str
+) -> None:
+    world.stubs.app.openai.outcomes.add(Outcome(text=f"<think>Who?</think>\n{text}", copies=2))
+
+    again = world.receive()
+
+    assert again == []
+    (message,) = world.messages()
+    assert json.loads(message["content_variables"]) == {"1": "Ana"}
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_an_assistant_sends_what_the_run_wrote_alone_and_no_citation(assistants: StubbedFunction) -> None:
+    secrets = assistants.function.secrets.twilio_secrets
+    secrets[TWILIO_REFERENCE] = replace(secrets[TWILIO_REFERENCE], template_sid=None)
+    assistants.stubs.app.settings.change({"lists_whole_threads": True})
+    outcomes = assistants.stubs.app.openai.outcomes
+    outcomes.add(Outcome(text="The first one"))
+    outcomes.add(Outcome(text="The second one", copies=2, citation="\u30104:0\u2020source\u3011"))
+    body = {ASSISTANT: "asst_1"}
+    assistants.receive(body=make_body(conversation_id="conv-1", **body))
+    thread_id = next(iter(assistants.function.store.records.values())).conversation.run.thread_id
+
+    assistants.receive(
+        message_id="m-2", body=make_body(conversation_id="conv-2", conversation_data__thread_id=thread_id, **body)
+    )
+
+    assert [message["body"] for message in assistants.messages()] == ["The first one", "The second one"]
+
+
 def test_a_run_that_was_recorded_long_ago_and_is_not_known_is_gone_at_once(world: StubbedFunction) -> None:
     world.stubs.app.openai.outcomes.add(Outcome(duration_seconds=400))
     world.receive()
