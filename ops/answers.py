@@ -107,7 +107,7 @@ class ConversationRecord(Answer):
     recipient: str
     status: str
     needs_attention: bool
-    created_at: datetime
+    created_at: datetime | None
     updated_at: datetime | None
     attempts: int
     processing_time_ms: int | None

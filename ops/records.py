@@ -7,7 +7,7 @@ from typing import Any
 from core.conversation import Conversation
 from ops.answers import ConversationRecord, Intent, Lease, Reply, Run, Sent
 from ops.masking import HIDDEN
-from ops.table import Item, read_last_error, unreadable
+from ops.table import Item, read_last_error
 from services.conversation_item import read_conversation
 
 PERSONAL = {"recipient_first_name", "recipient_last_name", "recipient_email", "company_rep", "project_data"}
@@ -39,12 +39,9 @@ def read_record(item: Item, now: datetime, *, unmask: bool, with_text: bool) -> 
         with_text: Show what was written to the recipient.
 
     Raises:
-        OpsError: It is no record that this release knows how to read.
+        OpsError: This release cannot read its last error.
     """
-    try:
-        record = read_conversation(item)
-    except (KeyError, ValueError, TypeError) as exc:
-        raise unreadable(item, f"{type(exc).__name__}: {exc}") from exc
+    record = read_conversation(item)
     return ConversationRecord(
         conversation_id=record.key.conversation_id,
         recipient=record.key.recipient_tel,
@@ -98,6 +95,6 @@ def _intent(record: Conversation) -> Intent | None:
 
 def _sent(record: Conversation, item: Item, *, with_text: bool) -> Iterator[Sent]:
     messages: list[Mapping[str, Any]] = item.get("messages", [])
-    texts = {message["message_id"]: message["content"] for message in messages} if with_text else {}
+    texts = {message.get("message_id"): message.get("content") for message in messages} if with_text else {}
     for part in record.sent:
         yield Sent(sid=part.sid, sent_at=part.sent_at, text=texts.get(part.sid))

@@ -68,7 +68,7 @@ class Vendors:
         """List messages, as the function does when it reconciles."""
         gateway = TwilioWhatsApp(TIMEOUT_SECONDS, self._now, settings.twilio_api_base_url)
         try:
-            gateway.list_messages(NOBODY, NOBODY, credentials)
+            gateway.list_messages(NOBODY, NOBODY, credentials, self._now())
         except ProcessorError as error:
             return fail("Twilio key", str(error), ROTATE if isinstance(error, PermanentError) else NETWORK)
         return ok("Twilio key", "accepted, may list messages")

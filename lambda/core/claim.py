@@ -1,12 +1,19 @@
 """Claim: take the right to work on a conversation, and learn how far it is."""
 
 from core.attempt import Attempt
-from core.conversation import Conversation, Failure, Status, Step
+from core.conversation import Conversation, Failure, Standing, Status, Step
 from core.delivery import Delivery
-from core.errors import AlreadyFailedError, LeaseHeldError
+from core.errors import (
+    AlreadyFailedError,
+    ConversationConflictError,
+    DeliveryUndecidedError,
+    LeaseHeldError,
+    PermanentError,
+)
 from core.events import Event, Metric
 from core.ports import Clock, ConversationStore
 from core.telemetry import Telemetry
+from utils.context_model import ContextObject
 
 UNFINISHED = "attempt_unfinished"
 """Code that a record shows while an attempt is at work on it, and for good when its process died without a word."""
@@ -43,9 +50,14 @@ class Claims:
         Raises:
             LeaseHeldError: Another delivery is at work on it.
             AlreadyFailedError: This very message failed for good before.
+            ConversationConflictError: The record is another company's, project's or sender's.
+            DeliveryUndecidedError: The record is another program's, or unreadable, and the message may be out.
         """
         while True:
-            seen, held_seconds = self._try(attempt)
+            try:
+                seen, held_seconds = self._try(attempt)
+            except LeaseHeldError:  # another delivery came between look and lease: see what it made of the record
+                seen, held_seconds = self._try(attempt)
             if held_seconds <= 0:
                 return seen
             if not attempt.last_receive:
@@ -62,23 +74,27 @@ class Claims:
         delivery, lease, now = attempt.delivery, attempt.delivery.lease, self._clock.now()
         mark = self._mark(delivery, UNFINISHED, "an attempt has not recorded its outcome: it is at work, or it died")
         failed_before = delivery.receive_count > 1
-        lease.take(attempt.key, delivery.hidden_until - self._safety_margin_seconds)
-        seen = self._store.create(
-            attempt.key, lease, attempt.context.stored_attributes(), mark, needs_attention=failed_before
-        )
+        expires_at = delivery.hidden_until - self._safety_margin_seconds
+        attributes = attempt.context.stored_attributes()
+        lease.take(attempt.key, expires_at)
+        seen = self._store.create(attempt.key, lease, attributes, mark, needs_attention=failed_before)
         if seen is None:
             lease.confirm()
             attempt.maybe_sent = False
             self._telemetry.info(Event.CONVERSATION_CLAIMED, **attempt.log_fields())
             return Conversation(attempt.key, Status.PROCESSING, created_at=now), 0.0
         held_seconds = seen.lease_expires_at + self._clock_skew_seconds - now.timestamp()
-        if seen.status is Status.SENT or (seen.lease_owner is not None and held_seconds > 0):
-            lease.give_up()
-            return seen, 0.0 if seen.status is Status.SENT else held_seconds
+        is_held = seen.lease_owner is not None and held_seconds > 0
         try:
+            check_owner(seen, attempt.context)
+            if seen.closed or is_held:
+                lease.give_up()
+                return seen, 0.0 if seen.closed else held_seconds
             self._check_worth_trying(delivery, seen)
-            seen = self._store.take_over(seen, lease, mark, needs_attention=failed_before)
-        except (LeaseHeldError, AlreadyFailedError):
+            self._check_decided(delivery, seen)
+            lease.take(attempt.key, expires_at, seen.write_number + 1)
+            seen = self._store.take_over(seen, lease, attributes, mark, needs_attention=failed_before)
+        except (LeaseHeldError, PermanentError):
             lease.give_up()
             raise
         lease.confirm()
@@ -86,6 +102,14 @@ class Claims:
         attempt.maybe_sent = seen.intent_at is not None
         self._report(attempt, seen)
         return seen, 0.0
+
+    def _check_decided(self, delivery: Delivery, seen: Conversation) -> None:
+        """Leave a record alone that may stand for a message that is out, but for a word to whoever looks at it."""
+        if seen.standing is not Standing.UNDECIDED:
+            return
+        message = "another program's record, or one that can't be read: the message may be out"
+        self._store.annotate(seen, self._mark(delivery, DeliveryUndecidedError.code, message, permanent=True))
+        raise DeliveryUndecidedError(message)
 
     def _check_worth_trying(self, delivery: Delivery, seen: Conversation) -> None:
         last = seen.last_error
@@ -97,14 +121,14 @@ class Claims:
         ):
             raise AlreadyFailedError(last.message, code=last.code)
 
-    def _mark(self, delivery: Delivery, code: str, message: str) -> Failure:
+    def _mark(self, delivery: Delivery, code: str, message: str, *, permanent: bool = False) -> Failure:
         """Say beforehand why the record is as it is, for nobody may be able to say it later."""
         return Failure(
             step=Step.CLAIM,
             code=code,
             message=message,
             at=self._clock.now(),
-            permanent=False,
+            permanent=permanent,
             message_id=delivery.message_id,
             receive_count=delivery.receive_count,
         )
@@ -115,3 +139,28 @@ class Claims:
         self._telemetry.info(event, **attempt.log_fields(), status=seen.status)
         if resumed:
             self._telemetry.metric(Metric.RESUMED)
+
+
+def check_owner(seen: Conversation, context: ContextObject) -> None:
+    """Make sure that a record belongs to the message's company and project, and once something may be out, its sender.
+
+    Before that, the same company's corrected sender replaces the stored one. What the record does not say is no
+    difference.
+
+    Raises:
+        ConversationConflictError: It belongs to another.
+    """
+    company, sender = context.company_data_payload, seen.owner.sender if seen.owner else seen.sender
+    number = company.channel_config.whatsapp.company_whatsapp_number
+    may_be_out = seen.closed or seen.intent_at is not None or bool(seen.sent)
+    different = [
+        name
+        for name, stored, given in (
+            ("company", seen.company_id, company.company_id),
+            ("project", seen.project_id, company.project_id),
+            ("sender", sender if may_be_out else None, number),
+        )
+        if stored is not None and stored != given
+    ]
+    if different:
+        raise ConversationConflictError(f"the conversation under these keys has another {' and '.join(different)}")

@@ -49,11 +49,11 @@ class FinalUpdate:
         now = self._clock.now()
         return Closing(
             messages=tuple(
-                ChatMessage(part.sid, content, part.sent_at, reply.usage.tokens_out if index == 0 else 0)
+                ChatMessage(part.sid, content, part.sent_at, reply.usage.tokens_out if index == 0 else 0, part.unseen)
                 for index, (part, content) in enumerate(zip(attempt.sent, reply.parts, strict=True))
             ),
             at=now,
-            processing_time_ms=round((now - record.created_at).total_seconds() * 1000),
+            processing_time_ms=round((now - (record.created_at or now)).total_seconds() * 1000),
         )
 
     def _report_success(self, attempt: Attempt, closing: Closing) -> None:

@@ -19,6 +19,15 @@ class Status(StrEnum):
     FAILED_UNKNOWN = "failed_unknown"
 
 
+class Standing(StrEnum):
+    """What a record means for a delivery that finds it, whoever wrote it."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+    UNDECIDED = "undecided"
+    """It may have been sent, and nothing in it can tell: a person decides."""
+
+
 class Step(StrEnum):
     """What a delivery is doing; `last_error.step` of the record."""
 
@@ -56,14 +65,13 @@ TRANSITIONS: Mapping[Status | None, frozenset[Status]] = {
     Status.SENDING: frozenset(
         {
             Status.SENDING,  # the next part, a new intent, or the holder of the lease died
-            Status.PROCESSING,  # the intent came between a take-over's look and its write, and stays in the record
             Status.SENT,
             Status.FAILED_SECRETS,
             Status.FAILED_SEND,
             Status.FAILED_UNKNOWN,
         }
     ),
-    Status.FAILED_VALIDATION: frozenset({Status.PROCESSING, Status.FAILED_VALIDATION}),
+    Status.FAILED_VALIDATION: frozenset({Status.PROCESSING}),
     Status.FAILED_SECRETS: frozenset({Status.PROCESSING, Status.SENDING}),
     Status.FAILED_AI: frozenset({Status.PROCESSING}),
     Status.FAILED_SEND: frozenset({Status.PROCESSING, Status.SENDING}),
@@ -131,10 +139,39 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class SentPart:
-    """A part of the reply that Twilio has accepted."""
+    """A part of the reply that Twilio has accepted.
+
+    Attributes:
+        unseen: Twilio did not show its text when it was adopted: it is this conversation's by exclusion.
+    """
 
     sid: str
     sent_at: datetime
+    unseen: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class EffectOwner:
+    """Whom a send belongs to: the sender's number, Twilio's account, and the secret that opens it."""
+
+    sender: str
+    account_sid: str
+    credentials_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class UndecidedRow:
+    """A message in Twilio's list that may be the one whose answer was lost.
+
+    Attributes:
+        created_at: None where Twilio gives no date.
+        shown: Whether Twilio shows its text.
+    """
+
+    sid: str
+    created_at: datetime | None
+    status: str
+    shown: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,17 +197,24 @@ class Conversation:
     """The part of a stored record that decides what a delivery does next.
 
     Attributes:
+        status: A `Status`, or the word of another program, which means nothing to us and is never overwritten.
+        created_at: None where another program wrote no date that can be read.
+        standing: What the record means, by our own attributes first.
+        write_number: Number of the latest of our writes; 0 in a record that has none.
+        company_id, project_id, sender: Whose conversation it is, as far as the record says.
         lease_owner: The delivery at work on it, if one is.
         lease_expires_at: When that delivery's right ends, seconds since the epoch.
         intent_at: When sending the next part (`sent` counts them) was decided, if its outcome is not recorded.
+        owner: Whom that send belongs to; None in a record of the release before.
         outcome_unknown: Nobody is waiting for Twilio's answer about that part any more.
         sent: Parts that Twilio has accepted, in order; for a closed record the ids of its messages.
         paid_runs: Runs of the model paid for so far, those that came to nothing included.
+        held_sids: Every Twilio message that the record names, whoever sent it.
     """
 
     key: ConversationKey
-    status: Status
-    created_at: datetime
+    status: str
+    created_at: datetime | None
     lease_owner: str | None = None
     lease_expires_at: float = 0.0
     run: Run | None = None
@@ -180,6 +224,17 @@ class Conversation:
     sent: tuple[SentPart, ...] = ()
     last_error: Failure | None = None
     paid_runs: int = 0
+    standing: Standing = Standing.OPEN
+    write_number: int = field(default=0, compare=False)
+    company_id: str | None = None
+    project_id: str | None = None
+    sender: str | None = None
+    owner: EffectOwner | None = None
+    held_sids: frozenset[str] = frozenset()
+
+    @property
+    def closed(self) -> bool:
+        return self.standing is Standing.CLOSED
 
     @property
     def pending_part(self) -> str | None:
@@ -188,7 +243,10 @@ class Conversation:
             return None
         return self.reply.parts[len(self.sent)]
 
-    @property
-    def answer_may_come(self) -> bool:
-        """Whether a delivery may be waiting for Twilio's answer about the pending part, or holding it."""
-        return self.pending_part is not None and self.lease_owner is not None and not self.outcome_unknown
+    def leased_at(self, epoch_seconds: float) -> bool:
+        """Whether a delivery may still hold it then; add what the clocks may differ by."""
+        return self.lease_owner is not None and self.lease_expires_at > epoch_seconds
+
+    def may_get_answer(self, epoch_seconds: float) -> bool:
+        """Whether a delivery may be waiting for Twilio's answer about the pending part then, or holding it."""
+        return self.pending_part is not None and not self.outcome_unknown and self.leased_at(epoch_seconds)

@@ -6,6 +6,8 @@ sentence, never a vendor's text and never a value of the input.
 
 from collections.abc import Sequence
 
+from core.conversation import UndecidedRow
+
 
 class ProcessorError(Exception):
     """Base of every error raised on purpose.
@@ -66,6 +68,26 @@ class DeliveryUnknownError(ProcessorError):
     def __init__(self, message: str, *, retry_after_seconds: float = 0.0) -> None:
         super().__init__(message)
         self.retry_after_seconds = retry_after_seconds
+
+
+class DeliveryUndecidedError(PermanentError):
+    """Whether the message was sent can't be told, now or later: a person decides.
+
+    Attributes:
+        rows: The messages at Twilio in question.
+    """
+
+    code = "delivery_undecided"
+
+    def __init__(self, message: str, rows: Sequence[UndecidedRow] = ()) -> None:
+        super().__init__(message)
+        self.rows = tuple(rows)
+
+
+class ConversationConflictError(PermanentError):
+    """The record under this message's keys belongs to another company, project or sender."""
+
+    code = "conversation_conflict"
 
 
 class LostLeaseError(ProcessorError):

@@ -14,12 +14,14 @@ class Lease:
         owner: Unique to this delivery.
         expires_at: When the right ends unless renewed, seconds since the epoch; 0 before it is taken.
         key: The conversation, while the record may show this lease.
+        write_number: Number of this delivery's latest fenced write; the pipeline alone writes, one write at a time.
     """
 
     def __init__(self, owner: str) -> None:
         self.owner = owner
         self.expires_at = 0.0
         self.key: ConversationKey | None = None
+        self.write_number = 0
         self._renewable = False
         self._lost = False
 
@@ -28,10 +30,16 @@ class Lease:
         """Whether the heartbeat is to renew it: the record shows it, and nobody is about to give it up."""
         return self._renewable and not self._lost
 
-    def take(self, key: ConversationKey, expires_at: float) -> None:
+    def take(self, key: ConversationKey, expires_at: float, write_number: int = 1) -> None:
         """Note what is being asked for, before the write: its answer may be lost."""
         self.expires_at = expires_at
         self.key = key
+        self.write_number = write_number
+
+    def next_number(self) -> int:
+        """Return the number of the write that is about to be made: greater than any of the record's."""
+        self.write_number += 1
+        return self.write_number
 
     def confirm(self) -> None:
         """The record shows this lease."""

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from core.attempt import Attempt
-from core.conversation import Reply, SentPart
+from core.conversation import EffectOwner, Reply, SentPart
 from core.errors import DeliveryUnknownError, ProcessorError, SendTooLateError
 from core.events import Event, Metric
 from core.keyring import Keyring
@@ -51,7 +51,7 @@ class Outbox:
         attempt.maybe_sent = intent_at is not None
         while len(attempt.sent) < len(reply.parts):
             message = self._send_next(attempt, reply, intent_at, twilio)
-            attempt.sent.append(SentPart(message.sid, message.created_at))
+            attempt.sent.append(SentPart(message.sid, message.created_at or self._clock.now()))
             attempt.maybe_sent = False
             intent_at = None
             self._telemetry.metric(Metric.MESSAGES_SENT)
@@ -72,34 +72,46 @@ class Outbox:
                 if found is not None:
                     return found
                 attempt.maybe_sent = False
-            intent_at = self._intend(attempt, reply)
+            owner = self._owner(attempt, twilio.value())
+            intent_at = self._intend(attempt, reply, owner)
             try:
-                return self._post(attempt, reply, intent_at, twilio)
+                return self._post(attempt, reply, intent_at, owner, twilio)
             except SendTooLateError:
                 intent_at = None
             except DeliveryUnknownError:
                 self._telemetry.warning(Event.SEND_OUTCOME_UNKNOWN, **attempt.log_fields(), part=len(attempt.sent) + 1)
 
-    def _intend(self, attempt: Attempt, reply: Reply) -> datetime:
-        """Record that the next part is about to be sent: from here on the record says it may be out."""
+    def _owner(self, attempt: Attempt, credentials: TwilioCredentials) -> EffectOwner:
+        whatsapp = attempt.context.company_data_payload.channel_config.whatsapp
+        return EffectOwner(whatsapp.company_whatsapp_number, credentials.account_sid, whatsapp.whatsapp_credentials_id)
+
+    def _intend(self, attempt: Attempt, reply: Reply, owner: EffectOwner) -> datetime:
+        """Record that the next part is about to be sent: from here on the record says it may be out, and from whom."""
         self._check_time(attempt)
         at = self._clock.now()
-        self._store.intend(attempt.delivery.lease, reply, attempt.sent, at)
+        self._store.intend(attempt.delivery.lease, reply, attempt.sent, at, owner)
         self._telemetry.debug(Event.SEND_INTENDED, **attempt.log_fields(), part=len(attempt.sent) + 1)
         return at
 
     def _post(
-        self, attempt: Attempt, reply: Reply, intent_at: datetime, twilio: Keyring[TwilioCredentials]
+        self,
+        attempt: Attempt,
+        reply: Reply,
+        intent_at: datetime,
+        owner: EffectOwner,
+        twilio: Keyring[TwilioCredentials],
     ) -> TwilioMessage:
         """Send the next part, unless it is too late for its outcome to be known in time."""
         part = OutboundPart(
             to=attempt.key.recipient_tel,
-            from_=attempt.context.company_data_payload.channel_config.whatsapp.company_whatsapp_number,
+            from_=owner.sender,
             mode=reply.mode,
             content=reply.parts[len(attempt.sent)],
         )
 
         def send_once(credentials: TwilioCredentials) -> TwilioMessage:
+            if credentials.account_sid != owner.account_sid:
+                raise SendTooLateError("the secret was changed to another account: its intent comes first")
             self._check_time(attempt)
             lease_end = datetime.fromtimestamp(attempt.delivery.lease.expires_at, tz=intent_at.tzinfo)
             start_before = min(intent_at + self._start_window, lease_end - timedelta(seconds=self._needed_seconds))

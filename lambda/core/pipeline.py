@@ -14,11 +14,11 @@ from core.conversation import (
     Failure,
     Mode,
     Reply,
-    Status,
     Step,
 )
 from core.delivery import Delivery
 from core.errors import (
+    DeliveryUndecidedError,
     DeliveryUnknownError,
     InvalidContextObjectError,
     LostLeaseError,
@@ -100,7 +100,7 @@ class MessagePipeline:
     def _open_conversation(self, attempt: Attempt) -> None:
         attempt.check_time()
         record = self._claims.claim(attempt)
-        if record.status is Status.SENT:
+        if record.closed:
             self._telemetry.info(Event.DUPLICATE_SUPPRESSED, **attempt.log_fields())
             self._telemetry.metric(Metric.DUPLICATES_SUPPRESSED)
             return
@@ -193,6 +193,7 @@ class MessagePipeline:
             keep_run=keep_reply and not error.ends_run,
             keep_reply=keep_reply,
             run=attempt.unrecorded_run,
+            undecided=error.rows if isinstance(error, DeliveryUndecidedError) else (),
         )
         try:
             if failing.run is None:

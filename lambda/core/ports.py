@@ -1,8 +1,10 @@
 """Ports: what the core needs of AWS and Twilio, one small protocol per need (OpenAI: `core.model`).
 
 Adapters raise the errors of `core.errors` and nothing else. "Fenced" means: it takes effect only while the lease is
-this delivery's own, and raises `LostLeaseError` otherwise. Every write may be repeated with the same effect, so an
-answer that was lost does no harm.
+this delivery's own and no later write of it has taken effect, and raises `LostLeaseError` otherwise. Each fenced write
+takes the lease's next number, so a copy of it that arrives late (the SDK repeats what it got no answer to) has no
+effect. A status that another program wrote is left as it is: the write takes effect without its status and
+`task_complete`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,12 +15,14 @@ from typing import Protocol
 from core.conversation import (
     Conversation,
     ConversationKey,
+    EffectOwner,
     Failure,
     Mode,
     Reply,
     Run,
     SentPart,
     Status,
+    UndecidedRow,
 )
 from core.lease import Lease
 from utils.redaction import Secret
@@ -59,19 +63,28 @@ class ConversationStore(Protocol):
         """
         ...
 
-    def take_over(self, seen: Conversation, lease: Lease, mark: Failure, *, needs_attention: bool) -> Conversation:
+    def take_over(
+        self,
+        seen: Conversation,
+        lease: Lease,
+        attributes: Mapping[str, str],
+        mark: Failure,
+        *,
+        needs_attention: bool,
+    ) -> Conversation:
         """Take the lease that was seen, put the record to `processing`, count the attempt, and return the record.
 
-        What it returns counts from here on: between the look and the lease, another delivery may have come and gone.
-        A record that shows an intent keeps it and is put to `sending`, with its outcome unknown.
+        It succeeds only if the record is still what was seen. A record that shows an intent keeps it and is put to
+        `sending`, with its outcome unknown. One that shows neither an intent nor a sent part gets `attributes`, for the
+        message may have been corrected; the expiry of a refusal goes.
 
         Raises:
-            LeaseHeldError: Another delivery was faster.
+            LeaseHeldError: Another delivery, or another program, was faster.
         """
         ...
 
     def annotate(self, seen: Conversation, failure: Failure) -> None:
-        """Set the last error and `needs_attention` of a record whose holder and status are still as they were seen.
+        """Set the last error and `needs_attention` of a record whose holder, status and number are as they were seen.
 
         It is left as it is otherwise: its holder knows better.
         """
@@ -81,8 +94,8 @@ class ConversationStore(Protocol):
         """Record the OpenAI run and that it is paid for; fenced."""
         ...
 
-    def intend(self, lease: Lease, reply: Reply, sent: Sequence[SentPart], at: datetime) -> None:
-        """Record that the part after `sent` is about to be sent, and put the record to `sending`; fenced."""
+    def intend(self, lease: Lease, reply: Reply, sent: Sequence[SentPart], at: datetime, owner: EffectOwner) -> None:
+        """Record that the part after `sent` is about to be sent, and for whom; put the record to `sending`; fenced."""
         ...
 
     def record_unknown(self, lease: Lease, at: datetime) -> None:
@@ -90,11 +103,19 @@ class ConversationStore(Protocol):
         ...
 
     def renew(self, lease: Lease, expires_at: float) -> None:
-        """Let the lease end at `expires_at` (seconds since the epoch); fenced. The lease object is left as it is."""
+        """Let the lease end at `expires_at` (seconds since the epoch) unless it ends later already.
+
+        It has no number, for it races with the other writes; a lease that is not this delivery's own raises
+        `LostLeaseError`. The lease object is left as it is.
+        """
         ...
 
     def close(self, lease: Lease, closing: "Closing") -> None:
-        """Put the record to `initial_message_sent` with its messages; fenced."""
+        """Close the record with its messages, as `initial_message_sent` unless its status is another's; fenced.
+
+        It answers or fails within `core.close.CALL_SECONDS`, even if the table is silent: Lambda may be about to stop
+        the process.
+        """
         ...
 
     def fail(self, lease: Lease, failing: "Failing") -> None:
@@ -102,22 +123,30 @@ class ConversationStore(Protocol):
         ...
 
     def reject(self, key: ConversationKey, failure: Failure) -> None:
-        """Record a Context Object that was refused, unless the conversation exists for another reason."""
+        """Create a record of a Context Object that was refused; one that exists is left as it is."""
         ...
 
     def others_of(self, key: ConversationKey) -> list[Conversation]:
-        """Return the other conversations of the same recipient, as they are now (a consistent read)."""
+        """Return the other conversations of the same recipient, as they are now (a consistent read).
+
+        Whoever wrote them and however: of what can't be read, the rest is returned.
+        """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class ChatMessage:
-    """An entry of the record's `messages`."""
+    """An entry of the record's `messages`.
+
+    Attributes:
+        unseen: See `SentPart`.
+    """
 
     message_id: str
     content: str
     timestamp: datetime
     tokens: int
+    unseen: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +168,7 @@ class Failing:
         keep_run: The recorded OpenAI run is still good for the next attempt.
         keep_reply: So is the recorded reply; otherwise the model is asked again.
         run: An OpenAI run that could not be recorded before.
+        undecided: The messages at Twilio between which a person must decide.
     """
 
     status: Status
@@ -148,6 +178,7 @@ class Failing:
     keep_run: bool
     keep_reply: bool = True
     run: Run | None = None
+    undecided: tuple[UndecidedRow, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,11 +238,22 @@ class OutboundPart:
 
 @dataclass(frozen=True, slots=True)
 class TwilioMessage:
-    """A message as Twilio shows it."""
+    """A message as Twilio shows it.
+
+    Attributes:
+        body: Empty where Twilio does not show the text.
+        created_at: To the second; None where Twilio gives no date that can be read.
+        status: Twilio's word, for example `queued`; a failed message was accepted all the same.
+        direction: `outbound-api` for what a program sent through the API.
+    """
 
     sid: str
     body: str
-    created_at: datetime
+    created_at: datetime | None
+    status: str = ""
+    direction: str = ""
+    messaging_service_sid: str | None = None
+    error_code: int | None = None
 
 
 class WhatsAppGateway(Protocol):
@@ -232,8 +274,14 @@ class WhatsAppGateway(Protocol):
         """
         ...
 
-    def list_messages(self, to: str, from_: str, credentials: TwilioCredentials) -> list[TwilioMessage]:
-        """Return the latest messages from one number to another."""
+    def list_messages(
+        self, to: str, from_: str, credentials: TwilioCredentials, since: datetime
+    ) -> list[TwilioMessage]:
+        """Return every message from one number to another that was created since a moment, and maybe older ones.
+
+        Raises:
+            TransientError: The list could not be read to its end, or back to that moment; it proves nothing.
+        """
         ...
 
 

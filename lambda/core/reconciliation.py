@@ -91,13 +91,15 @@ class Reconciler:
         try:
             listed = twilio.use(
                 lambda credentials: self._gateway.list_messages(
-                    attempt.key.recipient_tel, whatsapp.company_whatsapp_number, credentials
+                    attempt.key.recipient_tel, whatsapp.company_whatsapp_number, credentials, intent_at - self._skew
                 )
             )
             candidates = [
                 message
                 for message in listed
-                if message.created_at >= intent_at - self._skew and matches(reply.mode, part, message.body)
+                if message.created_at is not None
+                and message.created_at >= intent_at - self._skew
+                and matches(reply.mode, part, message.body)
             ]
             if candidates:
                 return self._own(attempt, reply, intent_at, asked_at, candidates)
@@ -120,7 +122,7 @@ class Reconciler:
         """
         part = reply.parts[len(attempt.sent)]
         others = self._store.others_of(attempt.key)
-        taken = {sent.sid for other in others for sent in other.sent} | {sent.sid for sent in attempt.sent}
+        taken = {sid for other in others for sid in other.held_sids} | {sent.sid for sent in attempt.sent}
         free = sorted((m for m in candidates if m.sid not in taken), key=lambda m: (m.created_at, m.sid))
         rivals = [other for other in others if any(may_be_its_own(other, m) for m in free)]
         twins = [other for other in rivals if other.pending_part == part]
@@ -130,23 +132,23 @@ class Reconciler:
             return clear[0]
         if rivals:
             self._store.record_unknown(attempt.delivery.lease, asked_at)
-        decided_at = self._decided_at(intent_at, rivals)
+        decided_at = self._decided_at(intent_at, asked_at, rivals)
         if asked_at < decided_at:
             return Undecided(decided_at)
-        if lookalikes or any(twin.answer_may_come for twin in twins):
+        if lookalikes or any(twin.may_get_answer(asked_at.timestamp()) for twin in twins):
             return Undecided(asked_at + timedelta(seconds=NEXT_LOOK_SECONDS))
         place = sum(
             (twin.intent_at, twin.key.conversation_id) < (intent_at, attempt.key.conversation_id) for twin in twins
         )
         return clear[place] if place < len(clear) else None
 
-    def _decided_at(self, intent_at: datetime, rivals: Sequence[Conversation]) -> datetime:
+    def _decided_at(self, intent_at: datetime, asked_at: datetime, rivals: Sequence[Conversation]) -> datetime:
         """Return when the list is complete for all, and whoever waited for an answer has given up or been replaced."""
         moments = [intent_at + self._settle]
         for rival in rivals:
             if rival.intent_at is not None:
                 moments.append(rival.intent_at + self._settle)
-            if rival.answer_may_come:
+            if rival.may_get_answer(asked_at.timestamp()):
                 lease_end = datetime.fromtimestamp(rival.lease_expires_at, tz=intent_at.tzinfo)
                 moments.append(lease_end + timedelta(seconds=NEXT_LOOK_SECONDS))
         return max(moments)

@@ -6,21 +6,34 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from core.conversation import Conversation, ConversationKey, Failure, Reply, Run, SentPart, Status
+from core.conversation import (
+    Conversation,
+    ConversationKey,
+    EffectOwner,
+    Failure,
+    Reply,
+    Run,
+    SentPart,
+    Status,
+)
 from core.errors import LeaseHeldError, LostLeaseError, PermanentError, ProcessorError, StoreUnavailableError
 from core.lease import Lease
 from core.ports import Closing, Failing
 from services.conversation_item import (
+    RECORD_VERSION,
     RUN_IDS,
     deserialize,
     failure_map,
     iso,
     key_attributes,
     number,
+    owner_attributes,
     read_conversation,
+    reply_map,
     run_attributes,
     sent_list,
     serialize,
+    undecided_list,
 )
 
 if TYPE_CHECKING:
@@ -29,7 +42,14 @@ if TYPE_CHECKING:
 NEEDS_ATTENTION = "yes"
 """Value of `needs_attention`; records without the attribute are not in the index."""
 
-_OWN = "lease_owner = :me"
+_OWN = "lease_owner = :me AND write_number < :write_number"
+_NO_RECORD = "attribute_not_exists(recipient_tel)"
+_OUR_STATUSES = {f":status_{index}": status for index, status in enumerate(Status)}
+_STATUS_IS_OURS = f"conversation_status IN ({', '.join(_OUR_STATUSES)})"
+_INTENT = ("send_started_at", "outcome_unknown", "send_from", "send_account", "send_credentials")
+REFUSAL_KEPT = timedelta(days=30)
+"""How long the record of a refused message is kept, unless the message is corrected: it has no other use."""
+
 _CHECK_FAILED = "ConditionalCheckFailedException"
 
 
@@ -62,6 +82,8 @@ class DynamoDBConversationStore:
         item: dict[str, Any] = {
             **attributes,
             **key_attributes(key),
+            "record_version": RECORD_VERSION,
+            "write_number": lease.write_number,
             "conversation_status": Status.PROCESSING,
             "created_at": iso(mark.at),
             "updated_at": iso(mark.at),
@@ -79,7 +101,7 @@ class DynamoDBConversationStore:
             self._client.put_item(
                 TableName=self._table_name,
                 Item=serialize(item),
-                ConditionExpression="attribute_not_exists(recipient_tel)",
+                ConditionExpression=_NO_RECORD,
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
         except (ClientError, BotoCoreError) as exc:
@@ -91,30 +113,41 @@ class DynamoDBConversationStore:
             return read_conversation(existing)
         return None
 
-    def take_over(self, seen: Conversation, lease: Lease, mark: Failure, *, needs_attention: bool) -> Conversation:
+    def take_over(
+        self,
+        seen: Conversation,
+        lease: Lease,
+        attributes: Mapping[str, Any],
+        mark: Failure,
+        *,
+        needs_attention: bool,
+    ) -> Conversation:
         sets: dict[str, Any] = {
-            "conversation_status": Status.PROCESSING if seen.intent_at is None else Status.SENDING,
+            "record_version": RECORD_VERSION,
+            "write_number": lease.write_number,
             "updated_at": iso(mark.at),
             "lease_owner": lease.owner,
             "lease_expires_at": number(lease.expires_at),
             "last_error": failure_map(mark),
         }
+        removes = []
+        if isinstance(seen.status, Status) or not seen.status:
+            sets["conversation_status"] = Status.PROCESSING if seen.intent_at is None else Status.SENDING
         if seen.intent_at is not None:
             sets["outcome_unknown"] = True
-        removes = []
+        elif not seen.sent:
+            sets = {**attributes, **sets}
+        if seen.status == Status.FAILED_VALIDATION and not self._retention:
+            removes.append("expires_at")
         if needs_attention:
             sets["needs_attention"] = NEEDS_ATTENTION
         else:
             removes.append("needs_attention")
-        values: dict[str, Any] = {":one": 1, ":sent": Status.SENT}
-        condition = "conversation_status <> :sent AND "
-        if seen.lease_owner is None:
-            condition += "attribute_not_exists(lease_owner)"
-        else:
-            condition += "lease_owner = :seen_owner AND lease_expires_at = :seen_expiry"
-            values |= {":seen_owner": seen.lease_owner, ":seen_expiry": number(seen.lease_expires_at)}
+        condition, values = _as_seen(seen)
         try:
-            item = self._update(seen.key, sets, removes, condition, values, add="attempts :one", returns="ALL_NEW")
+            item = self._update(
+                seen.key, sets, removes, condition, {":one": 1, **values}, add="attempts :one", returns="ALL_NEW"
+            )
         except (ClientError, BotoCoreError) as exc:
             existing = old_item(exc)
             if existing is None:
@@ -126,8 +159,7 @@ class DynamoDBConversationStore:
 
     def annotate(self, seen: Conversation, failure: Failure) -> None:
         sets = {"last_error": failure_map(failure), "needs_attention": NEEDS_ATTENTION, "updated_at": iso(failure.at)}
-        condition = "lease_owner = :seen_owner AND conversation_status = :seen_status"
-        values = {":seen_owner": seen.lease_owner, ":seen_status": seen.status}
+        condition, values = _as_seen(seen, renewed=True)
         try:
             self._update(seen.key, sets, [], condition, values)
         except (ClientError, BotoCoreError) as exc:
@@ -137,35 +169,42 @@ class DynamoDBConversationStore:
     def record_run(self, lease: Lease, run: Run, at: datetime) -> None:
         self._fenced(lease, {**run_attributes(run), "updated_at": iso(at)})
 
-    def intend(self, lease: Lease, reply: Reply, sent: Sequence[SentPart], at: datetime) -> None:
+    def intend(self, lease: Lease, reply: Reply, sent: Sequence[SentPart], at: datetime, owner: EffectOwner) -> None:
         sets = {
-            "conversation_status": Status.SENDING,
-            "reply": {
-                "mode": reply.mode,
-                "parts": list(reply.parts),
-                "tokens_in": reply.usage.tokens_in,
-                "tokens_out": reply.usage.tokens_out,
-            },
+            "reply": reply_map(reply),
             "sent_parts": sent_list(sent),
             "send_started_at": iso(at),
+            **owner_attributes(owner),
             "updated_at": iso(at),
         }
-        self._fenced(lease, sets, ["outcome_unknown"])
+        self._fenced(lease, sets, ["outcome_unknown"], shared={"conversation_status": Status.SENDING})
 
     def record_unknown(self, lease: Lease, at: datetime) -> None:
         self._fenced(lease, {"outcome_unknown": True, "updated_at": iso(at)})
 
     def renew(self, lease: Lease, expires_at: float) -> None:
-        self._fenced(lease, {"lease_expires_at": number(expires_at)})
+        if lease.key is None:
+            raise LostLeaseError("there is no lease")
+        condition, values = "lease_owner = :me AND lease_expires_at < :lease_expires_at", {":me": lease.owner}
+        try:
+            self._update(lease.key, {"lease_expires_at": number(expires_at)}, [], condition, values)
+        except (ClientError, BotoCoreError) as exc:
+            existing = old_item(exc)
+            if existing is None:
+                raise classify(exc) from exc
+            if existing.get("lease_owner") != lease.owner:
+                raise LostLeaseError("the record belongs to another delivery") from exc
 
     def close(self, lease: Lease, closing: Closing) -> None:
-        sets = {
-            "conversation_status": Status.SENT,
-            "task_complete": 1,
+        sets: dict[str, Any] = {
+            "closed_at": iso(closing.at),
             "processing_time_ms": closing.processing_time_ms,
             "updated_at": iso(closing.at),
             "last_owner": lease.owner,
         }
+        unseen = [message.message_id for message in closing.messages if message.unseen]
+        if unseen:
+            sets["adopted_unseen"] = unseen
         messages = [
             {
                 "message_id": message.message_id,
@@ -179,24 +218,24 @@ class DynamoDBConversationStore:
         removes = [
             "lease_owner",
             "lease_expires_at",
-            "send_started_at",
-            "outcome_unknown",
+            *_INTENT,
             "reply",
             "sent_parts",
             "last_error",
             "needs_attention",
+            "undecided",
         ]
         self._fenced(
             lease,
             sets,
             removes,
             {":messages": messages, ":none": []},
+            shared={"conversation_status": Status.SENT, "task_complete": 1},
             also_set="messages = list_append(if_not_exists(messages, :none), :messages)",
         )
 
     def fail(self, lease: Lease, failing: Failing) -> None:
         sets: dict[str, Any] = {
-            "conversation_status": failing.status,
             "last_error": failure_map(failing.failure),
             "needs_attention": NEEDS_ATTENTION,
             "updated_at": iso(failing.failure.at),
@@ -205,33 +244,38 @@ class DynamoDBConversationStore:
         if failing.sent:
             sets["sent_parts"] = sent_list(failing.sent)
         removes = ["lease_owner", "lease_expires_at"]
+        if failing.undecided:
+            sets["undecided"] = undecided_list(failing.undecided)
+        else:
+            removes.append("undecided")
         if not failing.keep_intent:
-            removes += ["send_started_at", "outcome_unknown"]
+            removes += _INTENT
         if not failing.keep_reply:
             removes.append("reply")
         if failing.run is not None:
             sets |= run_attributes(failing.run)
         elif not failing.keep_run:
             removes += RUN_IDS
-        self._fenced(lease, sets, removes)
+        self._fenced(lease, sets, removes, shared={"conversation_status": failing.status})
 
     def reject(self, key: ConversationKey, failure: Failure) -> None:
-        sets: dict[str, Any] = {
+        item: dict[str, Any] = {
+            **key_attributes(key),
+            "record_version": RECORD_VERSION,
             "conversation_status": Status.FAILED_VALIDATION,
-            "last_error": failure_map(failure),
-            "needs_attention": NEEDS_ATTENTION,
+            "created_at": iso(failure.at),
             "updated_at": iso(failure.at),
             "task_complete": 0,
+            "last_error": failure_map(failure),
+            "needs_attention": NEEDS_ATTENTION,
+            "expires_at": int((failure.at + REFUSAL_KEPT).timestamp()),
         }
-        condition = "attribute_not_exists(recipient_tel) OR conversation_status = :rejected"
         try:
-            self._update(
-                key,
-                sets,
-                [],
-                condition,
-                {":rejected": Status.FAILED_VALIDATION, ":created": iso(failure.at)},
-                also_set="created_at = if_not_exists(created_at, :created)",
+            self._client.put_item(
+                TableName=self._table_name,
+                Item=serialize(item),
+                ConditionExpression=_NO_RECORD,
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
         except (ClientError, BotoCoreError) as exc:
             if old_item(exc) is None:
@@ -260,17 +304,42 @@ class DynamoDBConversationStore:
         removes: Sequence[str] = (),
         values: Mapping[str, Any] | None = None,
         *,
+        shared: Mapping[str, Any] | None = None,
         also_set: str = "",
     ) -> None:
+        """Make a fenced write.
+
+        Args:
+            shared: What other programs set as well: set only while the status is ours, in the same write.
+        """
         if lease.key is None:
             raise LostLeaseError("there is no lease")
+        write_number = lease.next_number()
+        sets = {**sets, "write_number": write_number}
+        values = {":me": lease.owner, **(values or {})}
         try:
-            self._update(lease.key, sets, removes, _OWN, {":me": lease.owner, **(values or {})}, also_set=also_set)
+            if shared:
+                try:
+                    self._update(
+                        lease.key,
+                        {**sets, **shared},
+                        removes,
+                        f"{_OWN} AND {_STATUS_IS_OURS}",
+                        {**values, **_OUR_STATUSES},
+                        also_set=also_set,
+                    )
+                except ClientError as exc:
+                    existing = old_item(exc)
+                    if not existing or existing.get("conversation_status") in _OUR_STATUSES.values():
+                        raise
+                else:
+                    return
+            self._update(lease.key, sets, removes, _OWN, values, also_set=also_set)
         except (ClientError, BotoCoreError) as exc:
-            if _error_code(exc) != _CHECK_FAILED:
+            existing = old_item(exc)
+            if existing is None:
                 raise classify(exc) from exc
-            existing = old_item(exc) or {}
-            if "lease_owner" in existing or existing.get("last_owner") != lease.owner or "last_owner" not in sets:
+            if not _took_effect(existing, lease, write_number, gives_up="last_owner" in sets):
                 raise LostLeaseError("the record belongs to another delivery") from exc
 
     def _update(
@@ -305,6 +374,37 @@ class DynamoDBConversationStore:
             ReturnValuesOnConditionCheckFailure="ALL_OLD",
         )
         return deserialize(answer.get("Attributes", {}))
+
+
+def _as_seen(seen: Conversation, *, renewed: bool = False) -> tuple[str, dict[str, Any]]:
+    """Return the condition that nobody but the heartbeat has changed an open record, and its values.
+
+    Args:
+        renewed: The lease may have been renewed.
+    """
+    values: dict[str, Any] = {":sent": Status.SENT}
+    conditions = ["attribute_not_exists(closed_at)", "conversation_status <> :sent"]
+
+    def require(name: str, value: Any, *, present: bool) -> None:
+        if present:
+            conditions.append(f"{name} = :seen_{name}")
+            values[f":seen_{name}"] = value
+        else:
+            conditions.append(f"attribute_not_exists({name})")
+
+    require("conversation_status", seen.status, present=bool(seen.status))
+    require("write_number", seen.write_number, present=seen.write_number > 0)
+    require("lease_owner", seen.lease_owner, present=seen.lease_owner is not None)
+    if seen.lease_owner is not None and not renewed:
+        require("lease_expires_at", number(seen.lease_expires_at), present=True)
+    return " AND ".join(conditions), values
+
+
+def _took_effect(existing: Mapping[str, Any], lease: Lease, write_number: int, *, gives_up: bool) -> bool:
+    """Whether a write whose condition failed is one that this very delivery has made already."""
+    if "lease_owner" in existing:
+        return existing["lease_owner"] == lease.owner and existing.get("write_number") == write_number
+    return gives_up and existing.get("last_owner") == lease.owner
 
 
 def classify(exc: ClientError | BotoCoreError) -> ProcessorError:

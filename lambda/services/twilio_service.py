@@ -22,10 +22,9 @@ from services.twilio_http import AnswerLostError, NotSentError, OneShotHttpClien
 
 CHANNEL = "whatsapp:"
 
-LIST_LIMIT = 200
-"""Most messages that a reconciliation looks at; one recipient gets a handful a day."""
-
-PAGE_SIZE = 100
+PAGE_SIZE = 200
+MAX_PAGES = 25
+"""Most that a reconciliation reads of a list; one recipient gets a handful of messages a day."""
 
 NO_VARIABLES = "{}"
 """Content of a template whose wording has no variables: it is sent without any."""
@@ -96,19 +95,36 @@ class TwilioWhatsApp:
                 raise
             raise DeliveryUnknownError("Twilio's answer can't be read") from exc
 
-    def list_messages(self, to: str, from_: str, credentials: TwilioCredentials) -> list[TwilioMessage]:
+    def list_messages(
+        self, to: str, from_: str, credentials: TwilioCredentials, since: datetime
+    ) -> list[TwilioMessage]:
+        """See the port. Twilio lists by the date of sending, latest first, so a page that is all older ends the search.
+
+        Twilio's filter on dates is not used: it leaves out what is still queued.
+        """
         http = OneShotHttpClient(self._timeout_seconds, self._now)
         try:
-            messages = self._client(credentials, http).messages.list(
-                to=CHANNEL + to, from_=CHANNEL + from_, limit=LIST_LIMIT, page_size=PAGE_SIZE
-            )
-            return [self._message(message) for message in messages]
+            messages = self._client(credentials, http).messages
+            listed: list[TwilioMessage] = []
+            url = None
+            for _ in range(MAX_PAGES):
+                page = (
+                    messages.get_page(url)
+                    if url
+                    else messages.page(to=CHANNEL + to, from_=CHANNEL + from_, page_size=PAGE_SIZE)
+                )
+                rows = [self._message(message) for message in page]
+                listed += rows
+                url = page.next_page_url
+                if not url or (rows and all(is_older(row, since) for row in rows)):
+                    return listed
         except (TwilioException, NotSentError, AnswerLostError) as exc:
             raise classify(exc, http, creating=False) from exc
         except _UNREADABLE as exc:
             if http.status is None:
                 raise
             raise TransientError("Twilio's list can't be read", code="twilio_list_unreadable") from exc
+        raise TransientError("Twilio's list is longer than what is read of it", code="twilio_list_too_long")
 
     def _client(self, credentials: TwilioCredentials, http: OneShotHttpClient) -> Client:
         client = make_client(credentials, http)
@@ -118,13 +134,22 @@ class TwilioWhatsApp:
 
     def _message(self, message: Any) -> TwilioMessage:
         """Read a message; raise TypeError if it is not what Twilio documents."""
-        sid, body, created = message.sid, message.body or "", message.date_created
+        sid, body, created, service = (
+            message.sid,
+            message.body or "",
+            message.date_created,
+            message.messaging_service_sid,
+        )
         if not isinstance(sid, str) or not sid or not isinstance(body, str):
             raise TypeError("a message without an id, or with another type of body")
         return TwilioMessage(
             sid=sid,
             body=body,
-            created_at=created if isinstance(created, datetime) and created.tzinfo else self._now(),
+            created_at=created if isinstance(created, datetime) and created.tzinfo else None,
+            status=str(message.status or ""),
+            direction=str(message.direction or ""),
+            messaging_service_sid=service if isinstance(service, str) and service else None,
+            error_code=message.error_code if isinstance(message.error_code, int) else None,
         )
 
 
@@ -132,6 +157,10 @@ def make_client(credentials: TwilioCredentials, http: OneShotHttpClient) -> Clie
     """Return a client of the SDK that reads nothing from the environment."""
     user, password = credentials.login
     return Client(user, password.reveal(), credentials.account_sid, http_client=http, environment={"": ""})
+
+
+def is_older(message: TwilioMessage, since: datetime) -> bool:
+    return message.created_at is not None and message.created_at < since
 
 
 def classify(

@@ -8,6 +8,7 @@ import itertools
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -15,13 +16,27 @@ from typing import Any, Protocol
 
 import pytest
 
-from core.conversation import Conversation, ConversationKey, Failure, Mode, Reply, Run, SentPart, Status, Step, Usage
+from core.conversation import (
+    Conversation,
+    ConversationKey,
+    EffectOwner,
+    Failure,
+    Mode,
+    Reply,
+    Run,
+    SentPart,
+    Standing,
+    Status,
+    Step,
+    Usage,
+)
 from core.errors import LeaseHeldError, LostLeaseError, ProcessorError
 from core.lease import Lease
 from core.ports import ChatMessage, Closing, ConversationStore, Failing
 from tests.fakes.clock import START
 
 ATTRIBUTES = {"company_name": "Acme Coffee", "project_data": '{"position":"Barista"}', "recipient_first_name": "Zoë"}
+OWNER = EffectOwner("+442079460000", "AC" + "0" * 32, "whatsapp-credentials/acme/spring/twilio")
 RUN = Run("conv_1", "resp_1")
 TEMPLATE_REPLY = Reply(Mode.TEMPLATE, ('{"1": "Zoë", "2": "Acme"}',), Usage(120, 30))
 PARTS_REPLY = Reply(Mode.FREE_FORM, ("Hello Zoë 👩‍👩‍👧", "How are you?\n\n", "Bye"), Usage(7, 0))
@@ -96,8 +111,14 @@ class Actor:
     def create(self, *, needs_attention: bool = False) -> Conversation | None:
         return self.store.create(self.key, self.lease, ATTRIBUTES, mark(), needs_attention=needs_attention)
 
-    def take_over(self, seen: Conversation, *, needs_attention: bool = False) -> Conversation:
-        return self.store.take_over(seen, self.lease, mark(5, receive_count=2), needs_attention=needs_attention)
+    def take_over(
+        self, seen: Conversation, attributes: Mapping[str, str] = ATTRIBUTES, *, needs_attention: bool = False
+    ) -> Conversation:
+        """Take over as a new lease does, and again with the same write."""
+        self.lease.take(self.key, self.lease.expires_at, seen.write_number + 1)
+        return self.store.take_over(
+            seen, self.lease, attributes, mark(5, receive_count=2), needs_attention=needs_attention
+        )
 
 
 class ConversationStoreContract:
@@ -196,7 +217,7 @@ class ConversationStoreContract:
     def test_an_open_intent_survives_and_its_outcome_is_unknown_from_then_on(
         self, store: ConversationStore, owner: Actor
     ) -> None:
-        store.intend(owner.lease, PARTS_REPLY, [SentPart("SM1", at(3))], at(4))
+        store.intend(owner.lease, PARTS_REPLY, [SentPart("SM1", at(3))], at(4), OWNER)
 
         taken = Actor(store, owner.key).take_over(self.look(store, owner.key))
 
@@ -262,21 +283,47 @@ class ConversationStoreContract:
 
         assert (taken.status, taken.lease_owner) == (Status.PROCESSING, heir.lease.owner)
 
-    def test_what_happened_since_the_look_is_in_the_record_that_is_taken(
+    def test_a_record_that_another_delivery_has_changed_since_the_look_is_not_taken(
         self, store: ConversationStore, owner: Actor
     ) -> None:
-        """Another delivery came, sent with its answer lost, and gave up: no lease shows it, but the intent does."""
+        """Another delivery came, sent with its answer lost, and gave up: no lease shows it, but the number does."""
         store.fail(owner.lease, failing())
         seen = self.look(store, owner.key)
         other = Actor(store, owner.key)
         other.take_over(seen)
         store.record_run(other.lease, RUN, at(6))
-        store.intend(other.lease, TEMPLATE_REPLY, [], at(6))
+        store.intend(other.lease, TEMPLATE_REPLY, [], at(6), OWNER)
         store.fail(other.lease, failing(keep_intent=True))
 
-        taken = Actor(store, owner.key).take_over(seen)
+        with pytest.raises(LeaseHeldError):
+            Actor(store, owner.key).take_over(seen)
 
-        assert (taken.run, taken.reply, taken.intent_at) == (RUN, TEMPLATE_REPLY, at(6))
+        assert self.look(store, owner.key).intent_at == at(6)
+
+    def test_a_corrected_message_replaces_what_the_record_says_of_it(self, lab: StoreLab, owner: Actor) -> None:
+        lab.store.fail(owner.lease, failing())
+        corrected = ATTRIBUTES | {"company_whatsapp_number": "+442079460001"}
+
+        taken = Actor(lab.store, owner.key).take_over(self.look(lab.store, owner.key), corrected)
+
+        assert taken.sender == "+442079460001"
+        assert lab.inspect(owner.key).attributes["company_whatsapp_number"] == "+442079460001"
+
+    @pytest.mark.parametrize(
+        ("sent", "keep_intent"), [((), True), ((SentPart("SM1", at(3)),), False)], ids=["an intent", "a sent part"]
+    )
+    def test_once_a_part_may_be_out_the_record_keeps_what_it_says(
+        self, lab: StoreLab, owner: Actor, sent: tuple[SentPart, ...], keep_intent: bool
+    ) -> None:
+        lab.store.intend(owner.lease, PARTS_REPLY, sent, at(4), OWNER)
+        lab.store.fail(owner.lease, failing(sent=sent, keep_intent=keep_intent))
+
+        taken = Actor(lab.store, owner.key).take_over(
+            self.look(lab.store, owner.key), {"company_whatsapp_number": "+442079460001"}
+        )
+
+        assert taken.sender is None
+        assert taken.owner == (OWNER if keep_intent else None)
 
     def test_a_closed_record_is_never_taken(self, store: ConversationStore, owner: Actor) -> None:
         seen = self.look(store, owner.key)
@@ -337,7 +384,7 @@ class ConversationStoreContract:
             "taken over": lambda: Actor(store, owner.key).take_over(seen),
             "closed": lambda: store.close(owner.lease, closing()),
             "given up": lambda: store.fail(owner.lease, failing()),
-            "sending": lambda: store.intend(owner.lease, TEMPLATE_REPLY, [], at(4)),
+            "sending": lambda: store.intend(owner.lease, TEMPLATE_REPLY, [], at(4), OWNER),
         }
         changes[change]()
         before = self.look(store, owner.key)
@@ -364,31 +411,31 @@ class ConversationStoreContract:
     def test_an_intent_is_recorded_with_the_whole_reply(
         self, store: ConversationStore, owner: Actor, reply: Reply
     ) -> None:
-        store.intend(owner.lease, reply, [], at(4))
+        store.intend(owner.lease, reply, [], at(4), OWNER)
 
         seen = self.look(store, owner.key)
         assert (seen.status, seen.reply, seen.intent_at, seen.sent) == (Status.SENDING, reply, at(4), ())
-        assert seen.answer_may_come
+        assert seen.may_get_answer(at(4).timestamp())
 
     def test_a_later_intent_replaces_the_one_before_and_awaits_an_answer_again(
         self, store: ConversationStore, owner: Actor
     ) -> None:
-        store.intend(owner.lease, PARTS_REPLY, [], at(4))
+        store.intend(owner.lease, PARTS_REPLY, [], at(4), OWNER)
         store.record_unknown(owner.lease, at(5))
 
-        store.intend(owner.lease, PARTS_REPLY, [SentPart("SM1", at(5))], at(6))
+        store.intend(owner.lease, PARTS_REPLY, [SentPart("SM1", at(5))], at(6), OWNER)
 
         seen = self.look(store, owner.key)
         assert (seen.intent_at, seen.sent, seen.outcome_unknown) == (at(6), (SentPart("SM1", at(5)),), False)
         assert seen.pending_part == PARTS_REPLY.parts[1]
 
     def test_an_unknown_outcome_is_recorded(self, store: ConversationStore, owner: Actor) -> None:
-        store.intend(owner.lease, TEMPLATE_REPLY, [], at(4))
+        store.intend(owner.lease, TEMPLATE_REPLY, [], at(4), OWNER)
 
         store.record_unknown(owner.lease, at(5))
 
         seen = self.look(store, owner.key)
-        assert (seen.outcome_unknown, seen.answer_may_come, seen.intent_at) == (True, False, at(4))
+        assert (seen.outcome_unknown, seen.may_get_answer(at(4).timestamp()), seen.intent_at) == (True, False, at(4))
 
     def test_a_lease_is_renewed_in_the_record_alone(self, store: ConversationStore, owner: Actor) -> None:
         before = owner.lease.expires_at
@@ -400,7 +447,7 @@ class ConversationStoreContract:
 
     def test_a_closed_record_says_what_was_sent_and_nothing_of_the_work(self, lab: StoreLab, owner: Actor) -> None:
         lab.store.record_run(owner.lease, RUN, at(2))
-        lab.store.intend(owner.lease, PARTS_REPLY, [SentPart("SM1", at(3))], at(4))
+        lab.store.intend(owner.lease, PARTS_REPLY, [SentPart("SM1", at(3))], at(4), OWNER)
         lab.store.record_unknown(owner.lease, at(5))
 
         lab.store.close(owner.lease, closing("SM1", "SM2", "SM3"))
@@ -412,6 +459,8 @@ class ConversationStoreContract:
             run=RUN,
             sent=(SentPart("SM1", at(7)), SentPart("SM2", at(7)), SentPart("SM3", at(7))),
             paid_runs=1,
+            standing=Standing.CLOSED,
+            held_sids=frozenset({"SM1", "SM2", "SM3"}),
         )
         inspected = lab.inspect(owner.key)
         assert inspected.messages == list(closing("SM1", "SM2", "SM3").messages)
@@ -427,7 +476,7 @@ class ConversationStoreContract:
 
     def test_a_failed_record_says_why_and_has_no_lease(self, lab: StoreLab, owner: Actor) -> None:
         lab.store.record_run(owner.lease, RUN, at(2))
-        lab.store.intend(owner.lease, TEMPLATE_REPLY, [], at(4))
+        lab.store.intend(owner.lease, TEMPLATE_REPLY, [], at(4), OWNER)
 
         lab.store.fail(owner.lease, failing())
 
@@ -443,7 +492,7 @@ class ConversationStoreContract:
         assert lab.inspect(owner.key).needs_attention
 
     def test_a_failure_keeps_an_intent_whose_outcome_is_not_known(self, store: ConversationStore, owner: Actor) -> None:
-        store.intend(owner.lease, TEMPLATE_REPLY, [], at(4))
+        store.intend(owner.lease, TEMPLATE_REPLY, [], at(4), OWNER)
         store.record_unknown(owner.lease, at(5))
 
         store.fail(owner.lease, failing(keep_intent=True))
@@ -452,7 +501,7 @@ class ConversationStoreContract:
         assert (seen.intent_at, seen.outcome_unknown, seen.pending_part) == (at(4), True, TEMPLATE_REPLY.parts[0])
 
     def test_a_failure_without_an_intent_knows_of_no_outcome(self, store: ConversationStore, owner: Actor) -> None:
-        store.intend(owner.lease, TEMPLATE_REPLY, [], at(4))
+        store.intend(owner.lease, TEMPLATE_REPLY, [], at(4), OWNER)
         store.record_unknown(owner.lease, at(5))
 
         store.fail(owner.lease, failing(keep_intent=False))
@@ -491,7 +540,7 @@ class ConversationStoreContract:
         self, store: ConversationStore, owner: Actor
     ) -> None:
         store.record_run(owner.lease, RUN, at(2))
-        store.intend(owner.lease, TEMPLATE_REPLY, [], at(4))
+        store.intend(owner.lease, TEMPLATE_REPLY, [], at(4), OWNER)
 
         store.fail(owner.lease, failing(keep_run=False, keep_reply=False))
 
@@ -512,7 +561,7 @@ class ConversationStoreContract:
     def test_a_failure_never_forgets_parts_that_were_sent(
         self, store: ConversationStore, owner: Actor, known: tuple[SentPart, ...], shown: tuple[SentPart, ...]
     ) -> None:
-        store.intend(owner.lease, PARTS_REPLY, [SentPart("SM1", at(3))], at(4))
+        store.intend(owner.lease, PARTS_REPLY, [SentPart("SM1", at(3))], at(4), OWNER)
 
         store.fail(owner.lease, failing(sent=known))
 
@@ -520,7 +569,7 @@ class ConversationStoreContract:
 
     WRITES = (
         pytest.param(lambda store, lease: store.record_run(lease, RUN, at(2)), id="record_run"),
-        pytest.param(lambda store, lease: store.intend(lease, TEMPLATE_REPLY, [], at(4)), id="intend"),
+        pytest.param(lambda store, lease: store.intend(lease, TEMPLATE_REPLY, [], at(4), OWNER), id="intend"),
         pytest.param(lambda store, lease: store.record_unknown(lease, at(5)), id="record_unknown"),
         pytest.param(lambda store, lease: store.renew(lease, at(700).timestamp()), id="renew"),
         pytest.param(lambda store, lease: store.close(lease, closing()), id="close"),
@@ -619,14 +668,13 @@ class ConversationStoreContract:
         assert seen == Conversation(key, Status.FAILED_VALIDATION, at(0), last_error=failure)
         assert lab.inspect(key).needs_attention
 
-    def test_a_message_refused_again_says_the_latest_reason(self, store: ConversationStore) -> None:
+    def test_a_message_refused_again_leaves_the_first_record_as_it_is(self, store: ConversationStore) -> None:
         key = new_key()
         store.reject(key, mark(0))
 
         store.reject(key, mark(60, receive_count=2))
 
-        seen = self.look(store, key)
-        assert (seen.last_error, seen.created_at) == (mark(60, receive_count=2), at(0))
+        assert self.look(store, key).last_error == mark(0)
 
     @pytest.mark.parametrize("state", ["processing", "sending", "closed", "failed"])
     def test_a_refused_message_does_not_touch_a_conversation_that_exists(
@@ -634,7 +682,7 @@ class ConversationStoreContract:
     ) -> None:
         changes: dict[str, Callable[[], Any]] = {
             "processing": lambda: None,
-            "sending": lambda: store.intend(owner.lease, TEMPLATE_REPLY, [], at(4)),
+            "sending": lambda: store.intend(owner.lease, TEMPLATE_REPLY, [], at(4), OWNER),
             "closed": lambda: store.close(owner.lease, closing()),
             "failed": lambda: store.fail(owner.lease, failing()),
         }
@@ -657,6 +705,44 @@ class ConversationStoreContract:
         assert (taken.status, taken.lease_owner) == (Status.PROCESSING, actor.lease.owner)
         assert lab.inspect(key).attempts == 1
 
+    # Late copies
+
+    def test_a_late_copy_of_a_write_undoes_no_later_one(self, store: ConversationStore, owner: Actor) -> None:
+        """The SDK repeated a write it had no answer to; the first copy arrives when the next write is done."""
+        late = copy(owner.lease)
+        store.intend(owner.lease, PARTS_REPLY, [], at(4), OWNER)
+        store.intend(owner.lease, PARTS_REPLY, [SentPart("SM1", at(5))], at(6), OWNER)
+
+        with pytest.raises(LostLeaseError):
+            store.intend(late, PARTS_REPLY, [], at(4), OWNER)
+
+        seen = self.look(store, owner.key)
+        assert (seen.sent, seen.intent_at) == ((SentPart("SM1", at(5)),), at(6))
+
+    def test_a_copy_of_the_latest_write_is_that_write(self, store: ConversationStore, owner: Actor) -> None:
+        same = copy(owner.lease)
+        store.intend(owner.lease, PARTS_REPLY, [], at(4), OWNER)
+
+        store.intend(same, PARTS_REPLY, [], at(4), OWNER)
+
+        assert self.look(store, owner.key).intent_at == at(4)
+
+    def test_a_late_renewal_does_not_shorten_a_lease(self, store: ConversationStore, owner: Actor) -> None:
+        store.renew(owner.lease, at(900).timestamp())
+
+        store.renew(owner.lease, at(700).timestamp())
+
+        assert self.look(store, owner.key).lease_expires_at == at(900).timestamp()
+
+    def test_the_numbers_go_on_from_owner_to_owner(self, store: ConversationStore, owner: Actor) -> None:
+        store.record_run(owner.lease, RUN, at(2))
+        heir = Actor(store, owner.key)
+
+        heir.take_over(self.look(store, owner.key))
+        store.intend(heir.lease, TEMPLATE_REPLY, [], at(4), OWNER)
+
+        assert self.look(store, owner.key).write_number == 4
+
     # Others
 
     def test_the_other_conversations_of_a_recipient_are_found(self, store: ConversationStore) -> None:
@@ -664,14 +750,14 @@ class ConversationStoreContract:
         one, two, own = (Actor(store, new_key(recipient)) for _ in range(3))
         for actor in (one, two, own, Actor(store, new_key())):
             actor.create()
-        store.intend(one.lease, PARTS_REPLY, [SentPart("SM1", at(3))], at(4))
+        store.intend(one.lease, PARTS_REPLY, [SentPart("SM1", at(3))], at(4), OWNER)
         store.close(two.lease, closing("SM2"))
 
         others = {other.key: other for other in store.others_of(own.key)}
 
         assert set(others) == {one.key, two.key}
         assert others[one.key].pending_part == PARTS_REPLY.parts[1]
-        assert others[one.key].answer_may_come
+        assert others[one.key].may_get_answer(at(4).timestamp())
         assert [part.sid for part in others[two.key].sent] == ["SM2"]
 
     def test_a_recipient_may_have_no_other_conversation(self, store: ConversationStore, owner: Actor) -> None:
@@ -682,7 +768,7 @@ class ConversationStoreContract:
         neighbour = new_key(owner.key.recipient_tel)
 
         for seconds in range(20):
-            store.intend(owner.lease, TEMPLATE_REPLY, [], at(seconds))
+            store.intend(owner.lease, TEMPLATE_REPLY, [], at(seconds), OWNER)
             (other,) = store.others_of(neighbour)
             assert other.intent_at == at(seconds)
 

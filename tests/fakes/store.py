@@ -5,9 +5,20 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from threading import RLock
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from core.conversation import Conversation, ConversationKey, Failure, Reply, Run, SentPart, Status
+from core.conversation import (
+    Conversation,
+    ConversationKey,
+    EffectOwner,
+    Failure,
+    Reply,
+    Run,
+    SentPart,
+    Standing,
+    Status,
+    UndecidedRow,
+)
 from core.errors import LeaseHeldError, LostLeaseError
 from core.lease import Lease
 from core.ports import ChatMessage, Closing, Failing
@@ -24,6 +35,7 @@ class Record:
     needs_attention: bool = False
     last_owner: str | None = None
     processing_time_ms: int | None = None
+    undecided: tuple[UndecidedRow, ...] = ()
 
 
 P = ParamSpec("P")
@@ -65,33 +77,54 @@ class InMemoryConversationStore:
         if existing is not None:
             return None if existing.conversation.lease_owner == lease.owner else existing.conversation
         conversation = Conversation(
-            key, Status.PROCESSING, mark.at, lease_owner=lease.owner, lease_expires_at=lease.expires_at, last_error=mark
+            key,
+            Status.PROCESSING,
+            mark.at,
+            lease_owner=lease.owner,
+            lease_expires_at=lease.expires_at,
+            last_error=mark,
+            write_number=lease.write_number,
+            **parties(attributes),
         )
         self.records[key] = Record(conversation, dict(attributes), needs_attention=needs_attention)
         return None
 
     @atomic
-    def take_over(self, seen: Conversation, lease: Lease, mark: Failure, *, needs_attention: bool) -> Conversation:
+    def take_over(
+        self,
+        seen: Conversation,
+        lease: Lease,
+        attributes: Mapping[str, str],
+        mark: Failure,
+        *,
+        needs_attention: bool,
+    ) -> Conversation:
         self.writes.append("take_over")
         record = self.records.get(seen.key)
         if record is not None and record.conversation.lease_owner == lease.owner:
             return record.conversation
         if (
             record is None
-            or record.conversation.status is Status.SENT
-            or record.conversation.lease_owner != seen.lease_owner
+            or not as_seen(record.conversation, seen)
             or (seen.lease_owner is not None and record.conversation.lease_expires_at != seen.lease_expires_at)
         ):
             raise LeaseHeldError("another delivery took the conversation over", retry_after_seconds=1)
         record.attempts += 1
         record.needs_attention = needs_attention
+        changes: dict[str, Any] = {}
+        if seen.intent_at is None and not seen.sent:
+            record.attributes = {**record.attributes, **attributes}
+            changes |= parties(record.attributes)
+        if isinstance(seen.status, Status):
+            changes["status"] = Status.PROCESSING if seen.intent_at is None else Status.SENDING
         record.conversation = replace(
             record.conversation,
-            status=Status.PROCESSING if seen.intent_at is None else Status.SENDING,
             lease_owner=lease.owner,
             lease_expires_at=lease.expires_at,
             last_error=mark,
             outcome_unknown=seen.intent_at is not None,
+            write_number=lease.write_number,
+            **changes,
         )
         return record.conversation
 
@@ -99,11 +132,8 @@ class InMemoryConversationStore:
     def annotate(self, seen: Conversation, failure: Failure) -> None:
         self.writes.append("annotate")
         record = self.records.get(seen.key)
-        if record is None:
-            return
-        current = record.conversation
-        if (current.lease_owner, current.status) == (seen.lease_owner, seen.status):
-            record.conversation = replace(current, last_error=failure)
+        if record is not None and as_seen(record.conversation, seen):
+            record.conversation = replace(record.conversation, last_error=failure)
             record.needs_attention = True
 
     @atomic
@@ -111,9 +141,17 @@ class InMemoryConversationStore:
         self._fenced("record_run", lease, run=run, paid_runs=run.number)
 
     @atomic
-    def intend(self, lease: Lease, reply: Reply, sent: Sequence[SentPart], at: datetime) -> None:
+    def intend(self, lease: Lease, reply: Reply, sent: Sequence[SentPart], at: datetime, owner: EffectOwner) -> None:
         self._fenced(
-            "intend", lease, status=Status.SENDING, reply=reply, sent=tuple(sent), intent_at=at, outcome_unknown=False
+            "intend",
+            lease,
+            status=Status.SENDING,
+            reply=reply,
+            sent=tuple(sent),
+            held_sids=frozenset(part.sid for part in sent),
+            intent_at=at,
+            owner=owner,
+            outcome_unknown=False,
         )
 
     @atomic
@@ -122,7 +160,10 @@ class InMemoryConversationStore:
 
     @atomic
     def renew(self, lease: Lease, expires_at: float) -> None:
-        self._fenced("renew", lease, lease_expires_at=expires_at)
+        self.writes.append("renew")
+        record = self._own(lease)
+        latest = max(expires_at, record.conversation.lease_expires_at)
+        record.conversation = replace(record.conversation, lease_expires_at=latest)
 
     @atomic
     def close(self, lease: Lease, closing: Closing) -> None:
@@ -133,17 +174,21 @@ class InMemoryConversationStore:
             "close",
             lease,
             status=Status.SENT,
+            standing=Standing.CLOSED,
             lease_owner=None,
             lease_expires_at=0.0,
             intent_at=None,
+            owner=None,
             outcome_unknown=False,
             reply=None,
             sent=sent,
+            held_sids=frozenset(part.sid for part in sent),
             last_error=None,
         )
         record.messages.extend(closing.messages)
         record.processing_time_ms = closing.processing_time_ms
         record.needs_attention = False
+        record.undecided = ()
         record.last_owner = lease.owner
 
     @atomic
@@ -151,6 +196,7 @@ class InMemoryConversationStore:
         if self._ended_by(lease):
             return
         current = self._own(lease).conversation
+        sent = failing.sent or current.sent
         record = self._fenced(
             "fail",
             lease,
@@ -158,26 +204,25 @@ class InMemoryConversationStore:
             last_error=failing.failure,
             lease_owner=None,
             lease_expires_at=0.0,
-            sent=failing.sent or current.sent,
+            sent=sent,
+            held_sids=current.held_sids | {part.sid for part in sent},
             intent_at=current.intent_at if failing.keep_intent else None,
+            owner=current.owner if failing.keep_intent else None,
             outcome_unknown=current.outcome_unknown and failing.keep_intent,
             run=failing.run or (current.run if failing.keep_run else None),
             paid_runs=failing.run.number if failing.run else current.paid_runs,
             reply=current.reply if failing.keep_reply else None,
         )
         record.needs_attention = True
+        record.undecided = failing.undecided
         record.last_owner = lease.owner
 
     @atomic
     def reject(self, key: ConversationKey, failure: Failure) -> None:
         self.writes.append("reject")
-        record = self.records.get(key)
-        if record is None:
-            record = Record(Conversation(key, Status.FAILED_VALIDATION, failure.at), attempts=0)
-            self.records[key] = record
-        if record.conversation.status is Status.FAILED_VALIDATION:
-            record.conversation = replace(record.conversation, last_error=failure)
-            record.needs_attention = True
+        if key not in self.records:
+            refused = Conversation(key, Status.FAILED_VALIDATION, failure.at, last_error=failure)
+            self.records[key] = Record(refused, attempts=0, needs_attention=True)
 
     @atomic
     def others_of(self, key: ConversationKey) -> list[Conversation]:
@@ -190,8 +235,15 @@ class InMemoryConversationStore:
 
     def _fenced(self, write: str, lease: Lease, **changes: object) -> Record:
         self.writes.append(write)
+        write_number = lease.next_number()
         record = self._own(lease)
-        record.conversation = replace(record.conversation, **changes)  # type: ignore[arg-type]
+        if record.conversation.write_number == write_number:
+            return record  # this very write took effect already
+        if record.conversation.write_number > write_number:
+            raise LostLeaseError("a later write of this delivery has taken effect")
+        if not isinstance(record.conversation.status, Status):
+            changes.pop("status", None)
+        record.conversation = replace(record.conversation, write_number=write_number, **changes)  # type: ignore[arg-type]
         return record
 
     def _own(self, lease: Lease) -> Record:
@@ -204,3 +256,21 @@ class InMemoryConversationStore:
         """Whether this delivery's last write took effect already and its answer was lost."""
         record = self.records.get(lease.key) if lease.key is not None else None
         return record is not None and record.conversation.lease_owner is None and record.last_owner == lease.owner
+
+
+def parties(attributes: Mapping[str, str]) -> dict[str, Any]:
+    """Return whose conversation the attributes of a record say it is."""
+    return {
+        "company_id": attributes.get("company_id"),
+        "project_id": attributes.get("project_id"),
+        "sender": attributes.get("company_whatsapp_number"),
+    }
+
+
+def as_seen(current: Conversation, seen: Conversation) -> bool:
+    """Whether nobody but the heartbeat has changed an open record."""
+    return not current.closed and (current.write_number, current.lease_owner, current.status) == (
+        seen.write_number,
+        seen.lease_owner,
+        seen.status,
+    )

@@ -19,6 +19,7 @@ class Delivered:
     part: OutboundPart
     message: TwilioMessage
     listed_at: datetime
+    account_sid: str = TWILIO.account_sid
 
 
 class InMemoryWhatsApp:
@@ -31,7 +32,7 @@ class InMemoryWhatsApp:
 
     def send(self, part: OutboundPart, credentials: TwilioCredentials, start_before: datetime) -> TwilioMessage:
         self.check(part, credentials, start_before)
-        return self.create(part)
+        return self.create(part, credentials)
 
     def check(self, part: OutboundPart, credentials: TwilioCredentials, start_before: datetime) -> None:
         """Refuse what is not to be sent; from here on the request is on its way."""
@@ -41,26 +42,33 @@ class InMemoryWhatsApp:
         if part.mode is Mode.TEMPLATE and credentials.template_sid is None:
             raise PermanentError("Twilio refused the request (HTTP 400, code 21654)", code="twilio_21654")
 
-    def create(self, part: OutboundPart) -> TwilioMessage:
+    def create(self, part: OutboundPart, credentials: TwilioCredentials = TWILIO) -> TwilioMessage:
         """Accept the message."""
         now = self._clock.now()
         message = TwilioMessage(
             sid=f"SM{len(self.delivered) + 1:032x}",
             body=rendered(part),
             created_at=now.replace(microsecond=0),
+            status="accepted" if credentials.messaging_service_sid else "queued",
+            direction="outbound-api",
+            messaging_service_sid=credentials.messaging_service_sid,
         )
         listed_at = now + timedelta(seconds=self._list_lag_seconds())
-        self.delivered.append(Delivered(part, message, listed_at))
+        self.delivered.append(Delivered(part, message, listed_at, credentials.account_sid))
         return message
 
-    def list_messages(self, to: str, from_: str, credentials: TwilioCredentials) -> list[TwilioMessage]:
+    def list_messages(
+        self, to: str, from_: str, credentials: TwilioCredentials, since: datetime
+    ) -> list[TwilioMessage]:
         self._authenticate(credentials)
         self.lists += 1
         now = self._clock.now()
         return [
             delivered.message
             for delivered in reversed(self.delivered)
-            if (delivered.part.to, delivered.part.from_) == (to, from_) and delivered.listed_at <= now
+            if (delivered.part.to, delivered.part.from_, delivered.account_sid) == (to, from_, credentials.account_sid)
+            and delivered.listed_at <= now
+            and (delivered.message.created_at is None or delivered.message.created_at >= since)
         ]
 
     def _authenticate(self, credentials: TwilioCredentials) -> None:

@@ -97,7 +97,7 @@ class Invariants:
     def _statuses_follow_the_table(self) -> None:
         """No event holds more than one write: each port call takes time before its effect."""
         for key, record in self._world.store.records.items():
-            before, now = self._statuses.get(key), record.conversation.status
+            before, now = self._statuses.get(key), Status(record.conversation.status)
             if now is before:
                 continue
             if now not in TRANSITIONS[before]:

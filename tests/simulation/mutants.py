@@ -174,7 +174,9 @@ def visibility_zero_on_unknown_delivery() -> Any:
 def sent_parts_are_not_recorded() -> Any:
     intend = InMemoryConversationStore.intend
     return patch.object(
-        InMemoryConversationStore, "intend", lambda self, lease, reply, _sent, at: intend(self, lease, reply, [], at)
+        InMemoryConversationStore,
+        "intend",
+        lambda self, lease, reply, _sent, *args: intend(self, lease, reply, [], *args),
     )
 
 

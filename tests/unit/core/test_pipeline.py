@@ -185,7 +185,7 @@ def test_a_race_for_an_expired_lease_has_one_winner(core: Core) -> None:
 
     verdict = core.receive(receive_count=2)
 
-    assert verdict == Redelivery(1)
+    assert verdict == Redelivery(302)
     assert core.record().conversation.lease_owner == "another delivery"
     assert core.sent() == []
 
@@ -196,6 +196,7 @@ def steal_lease(core: Core) -> None:
         record.conversation,
         lease_owner="another delivery",
         lease_expires_at=core.clock.now().timestamp() + 300,
+        write_number=record.conversation.write_number + 1,
     )
 
 

@@ -5,13 +5,14 @@ from typing import Any
 
 import pytest
 
-from core.conversation import TRANSITIONS, Conversation, ConversationKey, Mode, Reply, Status
+from core.conversation import TRANSITIONS, Conversation, ConversationKey, EffectOwner, Mode, Reply, Status
 from core.errors import DeliveryUnknownError, PermanentError, SecretError, StoreUnavailableError
 from core.lease import Lease
 from sandbox.context_objects import make_body
 from tests.fakes.faulty import Faulty, ProcessDied
 from tests.fakes.function import VISIBILITY_SECONDS
 from tests.fakes.function import InMemoryFunction as Core
+from tests.fakes.secrets import TWILIO
 from tests.fakes.store import InMemoryConversationStore
 
 UNAVAILABLE = StoreUnavailableError("DynamoDB did not answer")
@@ -45,7 +46,7 @@ class WatchedStore(InMemoryConversationStore):
         for key, record in self.records.items():
             earlier = before.get(key)
             if record.conversation is not earlier:
-                self.seen.add((earlier.status if earlier else None, record.conversation.status))
+                self.seen.add((Status(earlier.status) if earlier else None, Status(record.conversation.status)))
 
 
 class Scene:
@@ -155,13 +156,15 @@ def the_process_dies_while_it_sends(scene: Scene) -> None:
 def an_intent_arrives_between_look_and_take_over(scene: Scene) -> None:
     """Its process was frozen while it wrote, and its lease has run out meanwhile."""
     scene.die(scene.model, "fetch_run")
+    record = scene.core.record().conversation
     frozen = Lease("owner of m-1/1")
-    frozen.key = scene.core.record().conversation.key
+    frozen.take(record.key, record.lease_expires_at, record.write_number)
 
     def arrive() -> None:
         del scene.store.before["take_over"]
         reply = Reply(Mode.TEMPLATE, ('{"1": "Ana"}',))
-        scene.watched.intend(frozen, reply, (), scene.core.clock.now())
+        owner = EffectOwner("+442079460000", TWILIO.account_sid, "whatsapp-credentials/acme/spring/twilio")
+        scene.watched.intend(frozen, reply, (), scene.core.clock.now(), owner)
 
     scene.store.before["take_over"] = arrive
     scene.deliver()

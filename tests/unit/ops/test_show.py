@@ -176,12 +176,25 @@ def test_unknown_conversation_is_one_line(ops: Ops, flags: tuple[str, ...]) -> N
 
 
 @pytest.mark.parametrize(
-    "overrides",
-    [{"conversation_status": "of_tomorrow"}, {"last_error": {"code": "c"}}, {"created_at": ...}],
-    ids=["status", "error", "missing"],
+    ("overrides", "name", "shown"),
+    [
+        pytest.param({"conversation_status": "of_tomorrow"}, "status", "of_tomorrow", id="status"),
+        pytest.param({"created_at": ...}, "created_at", None, id="no date"),
+        pytest.param({"created_at": "2026-11-22T09:00:00+00:00Z"}, "created_at", "2026-11-22T09:00:00Z", id="date"),
+    ],
 )
-def test_record_of_another_release_is_one_line(ops: Ops, aws: FakeAws, overrides: dict[str, Any]) -> None:
+def test_record_of_another_program_is_shown(
+    ops: Ops, aws: FakeAws, overrides: dict[str, Any], name: str, shown: str | None
+) -> None:
     aws.fake_dynamodb.put(make_record(**overrides))
+
+    (record,) = ops.json("show", "conv-0001")["conversations"]
+
+    assert record[name] == shown
+
+
+def test_record_of_another_release_is_one_line(ops: Ops, aws: FakeAws) -> None:
+    aws.fake_dynamodb.put(make_record(last_error={"code": "c"}))
 
     ended = ops("show", "conv-0001", "--json")
 

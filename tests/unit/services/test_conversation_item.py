@@ -6,8 +6,21 @@ from typing import Any
 
 import pytest
 
-from core.conversation import Conversation, ConversationKey, Failure, Mode, Reply, Run, SentPart, Status, Step, Usage
-from services.conversation_item import deserialize, iso, number, read_conversation, serialize
+from core.conversation import (
+    Conversation,
+    ConversationKey,
+    EffectOwner,
+    Failure,
+    Mode,
+    Reply,
+    Run,
+    SentPart,
+    Standing,
+    Status,
+    Step,
+    Usage,
+)
+from services.conversation_item import deserialize, iso, number, read_conversation, read_moment, serialize
 
 KEYS = {"recipient_tel": "+447700900123", "conversation_id": "conv-1"}
 MOMENT = datetime(2026, 11, 22, 9, 0, 0, 250_000, tzinfo=UTC)
@@ -24,7 +37,25 @@ ERROR = {
 
 
 def item(**attributes: Any) -> dict[str, Any]:
-    return {**KEYS, "conversation_status": "processing", "created_at": TEXT, **attributes}
+    """Return a record of this release; None leaves an attribute out."""
+    record = {
+        **KEYS,
+        "record_version": Decimal(2),
+        "conversation_status": "processing",
+        "created_at": TEXT,
+        **attributes,
+    }
+    return {name: value for name, value in record.items() if value is not None}
+
+
+def foreign(**attributes: Any) -> dict[str, Any]:
+    """Return a record of another program."""
+    return item(record_version=None, **attributes)
+
+
+def previous(**attributes: Any) -> dict[str, Any]:
+    """Return a record of the release before this one."""
+    return foreign(attempts=Decimal(1), **attributes)
 
 
 def test_a_record_that_was_never_begun_has_only_its_keys_and_status() -> None:
@@ -48,6 +79,13 @@ def test_a_record_in_the_middle_of_its_work_is_read_whole() -> None:
                 "tokens_out": Decimal(30),
             },
             send_started_at=TEXT,
+            send_from="+442079460000",
+            send_account="AC1",
+            send_credentials="whatsapp-credentials/acme/spring/twilio",
+            write_number=Decimal(7),
+            company_id="acme",
+            project_id="spring",
+            company_whatsapp_number="+442079460000",
             outcome_unknown=True,
             sent_parts=[{"sid": "SM1", "sent_at": TEXT}],
             last_error=ERROR,
@@ -69,26 +107,167 @@ def test_a_record_in_the_middle_of_its_work_is_read_whole() -> None:
         sent=(SentPart("SM1", MOMENT),),
         last_error=Failure(Step.SEND, "twilio_21211", "Twilio refused", MOMENT, True, "m-1", 2),  # noqa: FBT003
         paid_runs=2,
+        company_id="acme",
+        project_id="spring",
+        sender="+442079460000",
+        owner=EffectOwner("+442079460000", "AC1", "whatsapp-credentials/acme/spring/twilio"),
+        held_sids=frozenset({"SM1"}),
     )
+    assert conversation.write_number == 7
     assert conversation.run is not None
     assert (conversation.run.started_at, conversation.run.number) == (MOMENT, 2)
 
 
+def assistant(sid: str, **changes: Any) -> dict[str, Any]:
+    return {"message_id": sid, "role": "assistant", "timestamp": TEXT, **changes}
+
+
 def test_a_closed_record_names_its_messages_so_that_no_other_conversation_adopts_them() -> None:
     conversation = read_conversation(
-        item(
-            conversation_status="initial_message_sent",
-            messages=[{"message_id": "SM1", "timestamp": TEXT}, {"message_id": "SM2", "timestamp": TEXT}],
-        )
+        item(conversation_status="initial_message_sent", messages=[assistant("SM1"), assistant("SM2")])
     )
 
     assert [part.sid for part in conversation.sent] == ["SM1", "SM2"]
+    assert conversation.held_sids == {"SM1", "SM2"}
 
 
-def test_parts_sent_by_the_attempt_at_work_count_before_the_messages() -> None:
-    conversation = read_conversation(item(sent_parts=[], messages=[{"message_id": "SM1", "timestamp": TEXT}]))
+def test_messages_of_another_program_are_no_parts_of_ours() -> None:
+    """It answered the person while we were at work: that is no reason to believe that our reply is out."""
+    conversation = read_conversation(item(messages=[assistant("SM1"), assistant("SM2", role="user")]))
 
     assert conversation.sent == ()
+    assert conversation.held_sids == {"SM1"}
+
+
+# Records of others
+
+
+@pytest.mark.parametrize(
+    ("record", "standing"),
+    [
+        pytest.param(item(), Standing.OPEN, id="ours"),
+        pytest.param(item(conversation_status="processing_reply"), Standing.OPEN, id="ours, locked by another"),
+        pytest.param(item(conversation_status="retry", closed_at=TEXT), Standing.CLOSED, id="ours, closed"),
+        pytest.param(item(record_version=Decimal(3), conversation_status="parked"), Standing.OPEN, id="release after"),
+        pytest.param(item(conversation_status="initial_message_sent"), Standing.CLOSED, id="closed by release before"),
+        pytest.param(previous(lease_owner="owner"), Standing.OPEN, id="release before, at work"),
+        pytest.param(
+            previous(last_owner="owner", last_error=ERROR, conversation_status="failed_to_send_message"),
+            Standing.OPEN,
+            id="release before, failed",
+        ),
+        pytest.param(
+            previous(last_owner="owner", last_error=ERROR, conversation_status="retry"),
+            Standing.OPEN,
+            id="release before, failed, changed by another",
+        ),
+        pytest.param(
+            previous(last_owner="owner", conversation_status="reply_sent"),
+            Standing.CLOSED,
+            id="release before, closed, changed by another",
+        ),
+        pytest.param(foreign(conversation_status="initial_message_sent"), Standing.CLOSED, id="another, sent"),
+        pytest.param(foreign(conversation_status="reply_sent"), Standing.CLOSED, id="another, unknown status"),
+        pytest.param(foreign(), Standing.UNDECIDED, id="another, at work"),
+        pytest.param(foreign(conversation_status="failed_to_send_message"), Standing.UNDECIDED, id="another, send"),
+        pytest.param(foreign(conversation_status="failed_unknown"), Standing.UNDECIDED, id="another, unknown failure"),
+        pytest.param(foreign(conversation_status="failed_to_process_ai"), Standing.OPEN, id="another, not sent"),
+        pytest.param(foreign(conversation_status="failed_secrets_fetch"), Standing.OPEN, id="another, no secret"),
+        pytest.param(foreign(conversation_status="failed_validation"), Standing.OPEN, id="another, refused"),
+        pytest.param(foreign(conversation_status=None), Standing.UNDECIDED, id="another, no status"),
+        pytest.param(foreign(conversation_status=["odd"]), Standing.UNDECIDED, id="another, odd status"),
+        pytest.param(foreign(conversation_status="reply_sent", attempts=Decimal(1)), Standing.CLOSED, id="not ours"),
+    ],
+)
+def test_what_a_record_means_is_told_by_our_own_attributes_first(record: dict[str, Any], standing: Standing) -> None:
+    assert read_conversation(record).standing is standing
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        pytest.param({"send_started_at": "yesterday", "reply": {"mode": "free_form", "parts": ["Hi"]}}, id="when"),
+        pytest.param({"send_started_at": TEXT, "reply": {"mode": "carousel", "parts": ["Hi"]}}, id="mode"),
+        pytest.param({"send_started_at": TEXT, "reply": "Hi"}, id="reply"),
+        pytest.param({"send_started_at": TEXT}, id="no reply"),
+        pytest.param({"send_started_at": TEXT, "reply": {"mode": "free_form", "parts": []}}, id="no parts"),
+        pytest.param({"sent_parts": "SM1"}, id="parts"),
+        pytest.param({"sent_parts": [{"message": "SM1"}]}, id="a part"),
+    ],
+)
+def test_an_intent_that_can_not_be_read_is_not_taken_for_none(attributes: dict[str, Any]) -> None:
+    assert read_conversation(item(**attributes)).standing is Standing.UNDECIDED
+
+
+ODD: list[Any] = [
+    None,
+    "",
+    "odd",
+    Decimal(-1),
+    Decimal("1e30"),
+    True,
+    b"odd",
+    [],
+    ["odd"],
+    [[]],
+    {},
+    {"odd": {"odd": 1}},
+    {"a"},
+]
+
+
+@pytest.mark.parametrize("odd", ODD, ids=repr)
+@pytest.mark.parametrize(
+    "name",
+    [
+        "attempts",
+        "closed_at",
+        "company_id",
+        "company_whatsapp_number",
+        "conversation_status",
+        "created_at",
+        "last_error",
+        "last_owner",
+        "lease_expires_at",
+        "lease_owner",
+        "messages",
+        "openai_response_id",
+        "openai_thread_id",
+        "outcome_unknown",
+        "record_version",
+        "reply",
+        "send_account",
+        "send_started_at",
+        "sent_parts",
+        "write_number",
+    ],
+)
+def test_reading_never_fails(name: str, odd: Any) -> None:
+    for record in (item, foreign, previous):
+        conversation = read_conversation(record() | {name: odd})
+
+        assert conversation.key == ConversationKey(*KEYS.values())
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        pytest.param(TEXT, MOMENT, id="ours"),
+        pytest.param("2026-11-22T09:00:00.250000+00:00Z", MOMENT, id="both zones"),
+        pytest.param("2026-11-22T10:00:00.250+01:00", MOMENT, id="another zone"),
+        pytest.param("2026-11-22T09:00:00.250", MOMENT, id="no zone"),
+        pytest.param("2026-11-22 09:00:00.250Z", MOMENT, id="a space"),
+        pytest.param("2026-11-22", datetime(2026, 11, 22, tzinfo=UTC), id="a day"),
+        pytest.param("20261122T090000Z", datetime(2026, 11, 22, 9, tzinfo=UTC), id="basic form"),
+        pytest.param("0001-01-01T00:00:00+14:00", None, id="before all time"),
+        pytest.param("soon", None, id="no date"),
+        pytest.param("", None, id="nothing"),
+        pytest.param(None, None, id="absent"),
+        pytest.param(Decimal(1_700_000_000), None, id="a number"),
+    ],
+)
+def test_dates_are_read_as_other_programs_write_them(text: object, moment: datetime | None) -> None:
+    assert read_moment(text) == moment
 
 
 def test_a_thread_without_a_run_is_no_run() -> None:

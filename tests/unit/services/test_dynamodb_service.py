@@ -12,7 +12,20 @@ import pytest
 from botocore.exceptions import ConnectTimeoutError, ReadTimeoutError
 from botocore.stub import Stubber
 
-from core.conversation import Conversation, ConversationKey, Failure, Mode, Reply, Run, SentPart, Status, Step, Usage
+from core.conversation import (
+    Conversation,
+    ConversationKey,
+    EffectOwner,
+    Failure,
+    Mode,
+    Reply,
+    Run,
+    SentPart,
+    Status,
+    Step,
+    UndecidedRow,
+    Usage,
+)
 from core.errors import LeaseHeldError, LostLeaseError, PermanentError, StoreUnavailableError
 from core.lease import Lease
 from core.ports import ChatMessage, Closing, Failing
@@ -40,15 +53,19 @@ RAW_MARK = {
     }
 }
 REPLY = Reply(Mode.FREE_FORM, ("Hello", "Bye"), Usage(120, 30))
+OWNER = EffectOwner("+442079460000", "AC1", "whatsapp-credentials/acme/spring/twilio")
 NOW = {"S": "2026-11-22T09:00:00.000Z"}
 OTHERS_ITEM = {
     **RAW_KEY,
+    "record_version": {"N": "2"},
+    "write_number": {"N": "4"},
     "conversation_status": {"S": "processing"},
     "created_at": NOW,
     "lease_owner": {"S": "other"},
     "lease_expires_at": {"N": "1800000000.25"},
 }
 MY_ITEM = OTHERS_ITEM | {"lease_owner": {"S": "me"}}
+FOREIGN_ITEM = MY_ITEM | {"conversation_status": {"S": "processing_reply"}, "write_number": {"N": "1"}}
 CLOSED_ITEM = {**RAW_KEY, "conversation_status": {"S": "initial_message_sent"}, "created_at": NOW}
 
 
@@ -80,6 +97,8 @@ def expect_put(table: Stubber, **changes: Any) -> None:
     item = {
         **RAW_KEY,
         "company_name": {"S": "Acme"},
+        "record_version": {"N": "2"},
+        "write_number": {"N": "1"},
         "conversation_status": {"S": "processing"},
         "created_at": NOW,
         "updated_at": NOW,
@@ -123,6 +142,21 @@ def expect_update(
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         },
     )
+
+
+OWN = "lease_owner = :me AND write_number < :write_number"
+STATUSES = {
+    ":status_0": {"S": "processing"},
+    ":status_1": {"S": "sending"},
+    ":status_2": {"S": "initial_message_sent"},
+    ":status_3": {"S": "failed_validation"},
+    ":status_4": {"S": "failed_secrets_fetch"},
+    ":status_5": {"S": "failed_to_process_ai"},
+    ":status_6": {"S": "failed_to_send_message"},
+    ":status_7": {"S": "failed_unknown"},
+}
+OWN_AND_OUR_STATUS = f"{OWN} AND conversation_status IN ({', '.join(STATUSES)})"
+FENCE = {":me": {"S": "me"}, ":write_number": {"N": "2"}}
 
 
 def refuse(table: Stubber, operation: str, item: dict[str, Any] | None) -> None:
@@ -187,69 +221,128 @@ def test_a_claim_whose_answer_was_lost_is_ours(table: Stubber, store: DynamoDBCo
     assert create(store, lease) is None
 
 
-TAKE_OVER = (
-    "SET #conversation_status = :conversation_status, #updated_at = :updated_at, #lease_owner = :lease_owner,"
-    " #lease_expires_at = :lease_expires_at, #last_error = :last_error"
-)
-TAKE_OVER_NAMES = ["conversation_status", "updated_at", "lease_owner", "lease_expires_at", "last_error"]
-TAKE_OVER_VALUES = {
-    ":conversation_status": {"S": "processing"},
-    ":updated_at": NOW,
-    ":lease_owner": {"S": "me"},
-    ":lease_expires_at": {"N": f"{ENDS_AT:.3f}"},
-    ":last_error": RAW_MARK,
-    ":one": {"N": "1"},
-    ":sent": {"S": "initial_message_sent"},
+TAKE_OVER = {
+    "record_version": {"N": "2"},
+    "write_number": {"N": "5"},
+    "updated_at": NOW,
+    "lease_owner": {"S": "me"},
+    "lease_expires_at": {"N": f"{ENDS_AT:.3f}"},
+    "last_error": RAW_MARK,
 }
 
 
-def test_a_lease_is_taken_only_as_it_was_seen(table: Stubber, store: DynamoDBConversationStore, lease: Lease) -> None:
+def expect_take_over(
+    table: Stubber, sets: dict[str, Any], removes: list[str], condition: str, values: dict[str, Any]
+) -> None:
+    assignments = ", ".join(f"#{name} = :{name}" for name in sets)
     expect_update(
         table,
-        TAKE_OVER + " REMOVE #needs_attention ADD attempts :one",
-        "conversation_status <> :sent AND lease_owner = :seen_owner AND lease_expires_at = :seen_expiry",
-        [*TAKE_OVER_NAMES, "needs_attention"],
-        TAKE_OVER_VALUES | {":seen_owner": {"S": "other"}, ":seen_expiry": {"N": "1800000000.250"}},
+        f"SET {assignments}{' REMOVE ' if removes else ''}{', '.join(f'#{name}' for name in removes)}"
+        " ADD attempts :one",
+        f"attribute_not_exists(closed_at) AND conversation_status <> :sent AND {condition}",
+        [*sets, *removes],
+        {
+            **{f":{name}": value for name, value in sets.items()},
+            ":one": {"N": "1"},
+            ":sent": {"S": "initial_message_sent"},
+            **values,
+        },
         returns="ALL_NEW",
         attributes=MY_ITEM,
     )
-    seen = Conversation(KEY, Status.PROCESSING, START, "other", 1_800_000_000.25)
 
-    taken = store.take_over(seen, lease, MARK, needs_attention=False)
+
+def take_over(store: DynamoDBConversationStore, seen: Conversation, **options: bool) -> Conversation:
+    lease = Lease("me")
+    lease.take(KEY, ENDS_AT, seen.write_number + 1)
+    return store.take_over(seen, lease, {"company_name": "Acme"}, MARK, **{"needs_attention": False, **options})
+
+
+def test_a_lease_is_taken_only_as_it_was_seen(table: Stubber, store: DynamoDBConversationStore) -> None:
+    expect_take_over(
+        table,
+        {"company_name": {"S": "Acme"}, **TAKE_OVER, "conversation_status": {"S": "processing"}},
+        ["needs_attention"],
+        "conversation_status = :seen_conversation_status AND write_number = :seen_write_number"
+        " AND lease_owner = :seen_lease_owner AND lease_expires_at = :seen_lease_expires_at",
+        {
+            ":seen_conversation_status": {"S": "processing"},
+            ":seen_write_number": {"N": "4"},
+            ":seen_lease_owner": {"S": "other"},
+            ":seen_lease_expires_at": {"N": "1800000000.250"},
+        },
+    )
+    seen = Conversation(KEY, Status.PROCESSING, START, "other", 1_800_000_000.25, write_number=4)
+
+    taken = take_over(store, seen)
 
     assert taken == Conversation(KEY, Status.PROCESSING, START, "me", 1_800_000_000.25)
 
 
 def test_a_record_without_a_lease_is_taken_only_while_it_has_none(
-    table: Stubber, store: DynamoDBConversationStore, lease: Lease
+    table: Stubber, store: DynamoDBConversationStore
 ) -> None:
-    expect_update(
+    """It shows an intent: what the message says now may not be what it said then, and is not stored."""
+    expect_take_over(
         table,
-        TAKE_OVER + ", #outcome_unknown = :outcome_unknown, #needs_attention = :needs_attention ADD attempts :one",
-        "conversation_status <> :sent AND attribute_not_exists(lease_owner)",
-        [*TAKE_OVER_NAMES, "outcome_unknown", "needs_attention"],
-        TAKE_OVER_VALUES
-        | {
-            ":conversation_status": {"S": "sending"},
-            ":outcome_unknown": {"BOOL": True},
-            ":needs_attention": {"S": "yes"},
+        {
+            **TAKE_OVER,
+            "conversation_status": {"S": "sending"},
+            "outcome_unknown": {"BOOL": True},
+            "needs_attention": {"S": "yes"},
         },
-        returns="ALL_NEW",
-        attributes=MY_ITEM,
+        [],
+        "conversation_status = :seen_conversation_status AND write_number = :seen_write_number"
+        " AND attribute_not_exists(lease_owner)",
+        {":seen_conversation_status": {"S": "failed_to_send_message"}, ":seen_write_number": {"N": "4"}},
     )
-    seen = Conversation(KEY, Status.FAILED_SEND, START, intent_at=START)
+    seen = Conversation(KEY, Status.FAILED_SEND, START, intent_at=START, write_number=4)
 
-    store.take_over(seen, lease, MARK, needs_attention=True)
+    take_over(store, seen, needs_attention=True)
+
+
+def test_the_status_of_another_program_is_left_as_it_is(table: Stubber, store: DynamoDBConversationStore) -> None:
+    expect_take_over(
+        table,
+        {"company_name": {"S": "Acme"}, **TAKE_OVER, "write_number": {"N": "1"}},
+        ["needs_attention"],
+        "conversation_status = :seen_conversation_status AND attribute_not_exists(write_number)"
+        " AND attribute_not_exists(lease_owner)",
+        {":seen_conversation_status": {"S": "retry"}},
+    )
+
+    take_over(store, Conversation(KEY, "retry", None))
+
+
+@pytest.mark.parametrize("retention_days", [0, 90])
+def test_a_corrected_message_keeps_its_record_for_longer_than_a_refusal(table: Stubber, retention_days: int) -> None:
+    ends = {"expires_at": {"N": str(int((START + timedelta(days=90)).timestamp()))}} if retention_days else {}
+    expect_take_over(
+        table,
+        {
+            "company_name": {"S": "Acme"},
+            **TAKE_OVER,
+            "write_number": {"N": "1"},
+            "conversation_status": {"S": "processing"},
+        }
+        | ends,
+        ["needs_attention"] if retention_days else ["expires_at", "needs_attention"],
+        "conversation_status = :seen_conversation_status AND attribute_not_exists(write_number)"
+        " AND attribute_not_exists(lease_owner)",
+        {":seen_conversation_status": {"S": "failed_validation"}},
+    )
+
+    take_over(store_on(table, retention_days=retention_days), Conversation(KEY, Status.FAILED_VALIDATION, START))
 
 
 @pytest.mark.parametrize("item", [OTHERS_ITEM, CLOSED_ITEM, None], ids=["other", "closed", "gone"])
 def test_a_record_that_changed_is_not_taken(
-    table: Stubber, store: DynamoDBConversationStore, lease: Lease, item: dict[str, Any] | None
+    table: Stubber, store: DynamoDBConversationStore, item: dict[str, Any] | None
 ) -> None:
     refuse(table, "update_item", item)
 
     with pytest.raises(LeaseHeldError):
-        store.take_over(Conversation(KEY, Status.PROCESSING, START), lease, MARK, needs_attention=False)
+        take_over(store, Conversation(KEY, Status.PROCESSING, START))
 
 
 # Fenced writes
@@ -260,11 +353,28 @@ def test_an_intent_is_written_only_with_the_lease(
 ) -> None:
     expect_update(
         table,
-        "SET #conversation_status = :conversation_status, #reply = :reply, #sent_parts = :sent_parts,"
-        " #send_started_at = :send_started_at, #updated_at = :updated_at REMOVE #outcome_unknown",
-        "lease_owner = :me",
-        ["conversation_status", "reply", "sent_parts", "send_started_at", "updated_at", "outcome_unknown"],
+        "SET #reply = :reply, #sent_parts = :sent_parts, #send_started_at = :send_started_at, #send_from = :send_from,"
+        " #send_account = :send_account, #send_credentials = :send_credentials, #updated_at = :updated_at,"
+        " #write_number = :write_number, #conversation_status = :conversation_status REMOVE #outcome_unknown",
+        OWN_AND_OUR_STATUS,
+        [
+            "reply",
+            "sent_parts",
+            "send_started_at",
+            "send_from",
+            "send_account",
+            "send_credentials",
+            "updated_at",
+            "write_number",
+            "conversation_status",
+            "outcome_unknown",
+        ],
         {
+            **FENCE,
+            **STATUSES,
+            ":send_from": {"S": "+442079460000"},
+            ":send_account": {"S": "AC1"},
+            ":send_credentials": {"S": "whatsapp-credentials/acme/spring/twilio"},
             ":conversation_status": {"S": "sending"},
             ":reply": {
                 "M": {
@@ -277,27 +387,27 @@ def test_an_intent_is_written_only_with_the_lease(
             ":sent_parts": {"L": [{"M": {"sid": {"S": "SM1"}, "sent_at": NOW}}]},
             ":send_started_at": NOW,
             ":updated_at": NOW,
-            ":me": {"S": "me"},
         },
     )
 
-    store.intend(lease, REPLY, [SentPart("SM1", START)], START)
+    store.intend(lease, REPLY, [SentPart("SM1", START)], START, OWNER)
 
 
 def test_a_run_is_recorded_in_one_write(table: Stubber, store: DynamoDBConversationStore, lease: Lease) -> None:
     expect_update(
         table,
         "SET #openai_thread_id = :openai_thread_id, #openai_response_id = :openai_response_id,"
-        " #paid_runs = :paid_runs, #openai_started_at = :openai_started_at, #updated_at = :updated_at",
-        "lease_owner = :me",
-        ["openai_thread_id", "openai_response_id", "paid_runs", "openai_started_at", "updated_at"],
+        " #paid_runs = :paid_runs, #openai_started_at = :openai_started_at, #updated_at = :updated_at,"
+        " #write_number = :write_number",
+        OWN,
+        ["openai_thread_id", "openai_response_id", "paid_runs", "openai_started_at", "updated_at", "write_number"],
         {
+            **FENCE,
             ":openai_thread_id": {"S": "conv_1"},
             ":openai_response_id": {"S": "resp_1"},
             ":paid_runs": {"N": "2"},
             ":openai_started_at": NOW,
             ":updated_at": NOW,
-            ":me": {"S": "me"},
         },
     )
 
@@ -310,20 +420,37 @@ def test_a_record_is_closed_in_one_update(table: Stubber, store: DynamoDBConvers
         "lease_expires_at",
         "send_started_at",
         "outcome_unknown",
+        "send_from",
+        "send_account",
+        "send_credentials",
         "reply",
         "sent_parts",
         "last_error",
         "needs_attention",
+        "undecided",
     ]
     expect_update(
         table,
-        "SET #conversation_status = :conversation_status, #task_complete = :task_complete,"
-        " #processing_time_ms = :processing_time_ms, #updated_at = :updated_at, #last_owner = :last_owner,"
+        "SET #closed_at = :closed_at, #processing_time_ms = :processing_time_ms, #updated_at = :updated_at,"
+        " #last_owner = :last_owner, #write_number = :write_number, #conversation_status = :conversation_status,"
+        " #task_complete = :task_complete,"
         " messages = list_append(if_not_exists(messages, :none), :messages)"
         f" REMOVE {', '.join(f'#{name}' for name in gone)}",
-        "lease_owner = :me",
-        ["conversation_status", "task_complete", "processing_time_ms", "updated_at", "last_owner", *gone],
+        OWN_AND_OUR_STATUS,
+        [
+            "closed_at",
+            "processing_time_ms",
+            "updated_at",
+            "last_owner",
+            "write_number",
+            "conversation_status",
+            "task_complete",
+            *gone,
+        ],
         {
+            **FENCE,
+            **STATUSES,
+            ":closed_at": NOW,
             ":conversation_status": {"S": "initial_message_sent"},
             ":task_complete": {"N": "1"},
             ":processing_time_ms": {"N": "8250"},
@@ -343,7 +470,6 @@ def test_a_record_is_closed_in_one_update(table: Stubber, store: DynamoDBConvers
                 ]
             },
             ":none": {"L": []},
-            ":me": {"S": "me"},
         },
     )
 
@@ -356,76 +482,150 @@ def test_a_failure_releases_the_lease_in_the_same_update(
     gone = [
         "lease_owner",
         "lease_expires_at",
+        "undecided",
         "send_started_at",
         "outcome_unknown",
+        "send_from",
+        "send_account",
+        "send_credentials",
         "openai_thread_id",
         "openai_response_id",
         "openai_started_at",
     ]
     expect_update(
         table,
-        "SET #conversation_status = :conversation_status, #last_error = :last_error,"
-        " #needs_attention = :needs_attention, #updated_at = :updated_at, #last_owner = :last_owner"
+        "SET #last_error = :last_error, #needs_attention = :needs_attention, #updated_at = :updated_at,"
+        " #last_owner = :last_owner, #write_number = :write_number, #conversation_status = :conversation_status"
         f" REMOVE {', '.join(f'#{name}' for name in gone)}",
-        "lease_owner = :me",
-        ["conversation_status", "last_error", "needs_attention", "updated_at", "last_owner", *gone],
+        OWN_AND_OUR_STATUS,
+        ["last_error", "needs_attention", "updated_at", "last_owner", "write_number", "conversation_status", *gone],
         {
+            **FENCE,
+            **STATUSES,
             ":conversation_status": {"S": "failed_to_process_ai"},
             ":last_error": RAW_MARK,
             ":needs_attention": {"S": "yes"},
             ":updated_at": NOW,
             ":last_owner": {"S": "me"},
-            ":me": {"S": "me"},
         },
     )
 
     store.fail(lease, Failing(Status.FAILED_AI, MARK, sent=(), keep_intent=False, keep_run=False))
 
 
-def test_a_refused_message_touches_only_a_record_of_its_kind(table: Stubber, store: DynamoDBConversationStore) -> None:
-    expect_update(
-        table,
-        "SET #conversation_status = :conversation_status, #last_error = :last_error,"
-        " #needs_attention = :needs_attention, #updated_at = :updated_at, #task_complete = :task_complete,"
-        " created_at = if_not_exists(created_at, :created)",
-        "attribute_not_exists(recipient_tel) OR conversation_status = :rejected",
-        ["conversation_status", "last_error", "needs_attention", "updated_at", "task_complete"],
-        {
-            ":conversation_status": {"S": "failed_validation"},
-            ":last_error": RAW_MARK,
-            ":needs_attention": {"S": "yes"},
-            ":updated_at": NOW,
-            ":task_complete": {"N": "0"},
-            ":rejected": {"S": "failed_validation"},
-            ":created": NOW,
-        },
-    )
+def test_a_failure_that_a_person_must_decide_names_the_messages_in_question(
+    table: Stubber, store: DynamoDBConversationStore, lease: Lease
+) -> None:
+    asked: list[Any] = []
+    table.client.meta.events.register("before-parameter-build", lambda params, **_: asked.append(params))
+    table.add_response("update_item", {})
+    rows = (UndecidedRow("SM1", START, "delivered", shown=False), UndecidedRow("SM2", None, "", shown=True))
+    failing = Failing(Status.FAILED_SEND, MARK, sent=(), keep_intent=True, keep_run=True, undecided=rows)
+
+    store.fail(lease, failing)
+
+    (params,) = asked
+    assert "REMOVE #lease_owner, #lease_expires_at" in params["UpdateExpression"]
+    assert "send_started_at" not in params["UpdateExpression"]
+    assert params["ExpressionAttributeValues"][":undecided"] == {
+        "L": [
+            {"M": {"sid": {"S": "SM1"}, "created_at": NOW, "status": {"S": "delivered"}, "shown": {"BOOL": False}}},
+            {"M": {"sid": {"S": "SM2"}, "created_at": {"NULL": True}, "status": {"S": ""}, "shown": {"BOOL": True}}},
+        ]
+    }
+
+
+WRITES_WITH_A_STATUS: dict[str, Callable[[DynamoDBConversationStore, Lease], None]] = {
+    "intend": lambda store, lease: store.intend(lease, REPLY, [], START, OWNER),
+    "close": lambda store, lease: store.close(lease, Closing((ChatMessage("SM1", "Hello", START, 30),), START, 8250)),
+    "fail": lambda store, lease: store.fail(
+        lease, Failing(Status.FAILED_AI, MARK, sent=(), keep_intent=False, keep_run=False)
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WRITES_WITH_A_STATUS)
+def test_the_same_write_without_its_status_leaves_a_foreign_one(
+    table: Stubber, store: DynamoDBConversationStore, lease: Lease, name: str
+) -> None:
+    asked: list[Any] = []
+    table.client.meta.events.register("before-parameter-build", lambda params, **_: asked.append(params))
+    refuse(table, "update_item", FOREIGN_ITEM)
+    table.add_response("update_item", {})
+
+    WRITES_WITH_A_STATUS[name](store, lease)
+
+    first, second = asked
+    assert "#conversation_status" in first["UpdateExpression"]
+    assert "#conversation_status" not in second["UpdateExpression"]
+    assert "#task_complete" not in second["UpdateExpression"]
+    assert second["ConditionExpression"] == OWN
+    number = ":write_number"
+    assert first["ExpressionAttributeValues"][number] == second["ExpressionAttributeValues"][number]
+
+
+@pytest.mark.parametrize("name", WRITES_WITH_A_STATUS)
+def test_a_foreign_status_gives_no_right_to_a_record(
+    table: Stubber, store: DynamoDBConversationStore, lease: Lease, name: str
+) -> None:
+    foreign = FOREIGN_ITEM | {"lease_owner": {"S": "other"}}
+    refuse(table, "update_item", foreign)
+    refuse(table, "update_item", foreign)
+
+    with pytest.raises(LostLeaseError):
+        WRITES_WITH_A_STATUS[name](store, lease)
+
+
+def test_a_late_copy_of_a_write_undoes_nothing(table: Stubber, store: DynamoDBConversationStore, lease: Lease) -> None:
+    """The record shows a later number: the copy has the number it was first made with."""
+    refuse(table, "update_item", MY_ITEM | {"write_number": {"N": "3"}})
+
+    with pytest.raises(LostLeaseError):
+        store.intend(lease, REPLY, [], START, OWNER)
+
+
+def test_a_write_that_the_sdk_repeats_is_done(table: Stubber, store: DynamoDBConversationStore, lease: Lease) -> None:
+    refuse(table, "update_item", MY_ITEM | {"write_number": {"N": "2"}})
+
+    store.intend(lease, REPLY, [], START, OWNER)
+
+
+def test_a_renewal_never_shortens_a_lease(table: Stubber, store: DynamoDBConversationStore, lease: Lease) -> None:
+    asked: list[Any] = []
+    table.client.meta.events.register("before-parameter-build", lambda params, **_: asked.append(params))
+    refuse(table, "update_item", MY_ITEM)
+
+    store.renew(lease, ENDS_AT)
+
+    assert asked[0]["ConditionExpression"] == "lease_owner = :me AND lease_expires_at < :lease_expires_at"
+    assert "write_number" not in asked[0]["UpdateExpression"]
+
+
+@pytest.mark.parametrize("retention_days", [0, 90])
+def test_a_refused_message_creates_a_record_for_a_month_and_touches_none(table: Stubber, retention_days: int) -> None:
+    ends = int((START + timedelta(days=30)).timestamp())
+    item = {
+        **RAW_KEY,
+        "record_version": {"N": "2"},
+        "conversation_status": {"S": "failed_validation"},
+        "created_at": NOW,
+        "updated_at": NOW,
+        "task_complete": {"N": "0"},
+        "last_error": RAW_MARK,
+        "needs_attention": {"S": "yes"},
+        "expires_at": {"N": str(ends)},
+    }
+    table.add_response("put_item", {}, {"Item": item, **PUT_OPTIONS})
+
+    store_on(table, retention_days=retention_days).reject(KEY, MARK)
+
+
+def test_a_refused_message_whose_keys_are_taken_leaves_the_record_as_it_is(
+    table: Stubber, store: DynamoDBConversationStore
+) -> None:
+    refuse(table, "put_item", OTHERS_ITEM)
 
     store.reject(KEY, MARK)
-
-
-def test_the_record_of_a_refused_message_has_its_end_too(table: Stubber) -> None:
-    ends = int((START + timedelta(days=30)).timestamp())
-    expect_update(
-        table,
-        "SET #conversation_status = :conversation_status, #last_error = :last_error,"
-        " #needs_attention = :needs_attention, #updated_at = :updated_at, #task_complete = :task_complete,"
-        " #expires_at = :expires_at, created_at = if_not_exists(created_at, :created)",
-        "attribute_not_exists(recipient_tel) OR conversation_status = :rejected",
-        ["conversation_status", "last_error", "needs_attention", "updated_at", "task_complete", "expires_at"],
-        {
-            ":conversation_status": {"S": "failed_validation"},
-            ":last_error": RAW_MARK,
-            ":needs_attention": {"S": "yes"},
-            ":updated_at": NOW,
-            ":task_complete": {"N": "0"},
-            ":expires_at": {"N": str(ends)},
-            ":rejected": {"S": "failed_validation"},
-            ":created": NOW,
-        },
-    )
-
-    store_on(table, retention_days=30).reject(KEY, MARK)
 
 
 def test_the_end_of_a_record_counts_from_its_last_write(table: Stubber) -> None:
@@ -433,14 +633,15 @@ def test_the_end_of_a_record_counts_from_its_last_write(table: Stubber) -> None:
     lease.take(KEY, ENDS_AT)
     expect_update(
         table,
-        "SET #outcome_unknown = :outcome_unknown, #updated_at = :updated_at, #expires_at = :expires_at",
-        "lease_owner = :me",
-        ["outcome_unknown", "updated_at", "expires_at"],
+        "SET #outcome_unknown = :outcome_unknown, #updated_at = :updated_at, #write_number = :write_number,"
+        " #expires_at = :expires_at",
+        OWN,
+        ["outcome_unknown", "updated_at", "write_number", "expires_at"],
         {
+            **FENCE,
             ":outcome_unknown": {"BOOL": True},
             ":updated_at": {"S": iso(later)},
             ":expires_at": {"N": str(int((later + timedelta(days=30)).timestamp()))},
-            ":me": {"S": "me"},
         },
     )
 
@@ -459,7 +660,7 @@ def test_a_write_after_the_lease_was_lost_is_refused(
     refuse(table, "update_item", item)
 
     with pytest.raises(LostLeaseError):
-        store.intend(lease, REPLY, [], START)
+        store.intend(lease, REPLY, [], START, OWNER)
 
 
 def test_a_close_whose_answer_was_lost_is_done(table: Stubber, store: DynamoDBConversationStore, lease: Lease) -> None:
@@ -572,6 +773,6 @@ def test_a_record_that_is_too_large_stays_so(
     table.add_client_error("update_item", "ValidationException", text)
 
     with pytest.raises(PermanentError) as caught:
-        store.intend(lease, REPLY, [], START)
+        store.intend(lease, REPLY, [], START, OWNER)
 
     assert caught.value.code == "record_too_large"

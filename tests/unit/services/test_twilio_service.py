@@ -28,7 +28,7 @@ from core.errors import (
 from core.ports import OutboundPart, TwilioCredentials, TwilioMessage
 from sandbox.context_objects import RECIPIENT, SENDER
 from sandbox.stubs import TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN, answer, delay, drop, stall, twilio_error
-from services.twilio_service import TwilioWhatsApp
+from services.twilio_service import MAX_PAGES, PAGE_SIZE, TwilioWhatsApp
 from tests.fakes.clock import START, FakeClock
 from tests.unit.stubbed.transports import StubTransports
 from utils.redaction import Secret
@@ -87,7 +87,7 @@ def test_an_api_key_logs_in_for_its_account(twilio: TwilioWhatsApp, stubs: StubT
 
     sent = twilio.send(FREE_FORM, credentials, IN_TIME)
 
-    assert twilio.list_messages(RECIPIENT, SENDER, credentials) == [sent]
+    assert twilio.list_messages(RECIPIENT, SENDER, credentials, START) == [sent]
     assert {request.path.split("/")[3] for request in stubs.requests} == {TWILIO_ACCOUNT_SID}
 
 
@@ -114,7 +114,7 @@ def test_what_twilio_accepted_is_returned(twilio: TwilioWhatsApp, stubs: StubTra
     sent = twilio.send(TEMPLATE, CREDENTIALS, IN_TIME)
 
     (message,) = messages(stubs)
-    assert sent == TwilioMessage(message["sid"], "Hello Zoë, Acme", START)
+    assert sent == TwilioMessage(message["sid"], "Hello Zoë, Acme", START, "queued", "outbound-api")
 
 
 @pytest.mark.parametrize(
@@ -370,11 +370,11 @@ def test_a_wrong_token_is_not_in_the_error(twilio: TwilioWhatsApp) -> None:
 
 
 def test_the_list_asks_for_both_numbers_and_no_date(twilio: TwilioWhatsApp, stubs: StubTransports) -> None:
-    twilio.list_messages(RECIPIENT, SENDER, CREDENTIALS)
+    twilio.list_messages(RECIPIENT, SENDER, CREDENTIALS, START)
 
     (request,) = stubs.requests
     assert request.method == "GET"
-    assert request.query == {"To": f"whatsapp:{RECIPIENT}", "From": f"whatsapp:{SENDER}", "PageSize": "100"}
+    assert request.query == {"To": f"whatsapp:{RECIPIENT}", "From": f"whatsapp:{SENDER}", "PageSize": "200"}
 
 
 def test_the_list_shows_what_was_sent(twilio: TwilioWhatsApp, clock: FakeClock) -> None:
@@ -382,27 +382,53 @@ def test_the_list_shows_what_was_sent(twilio: TwilioWhatsApp, clock: FakeClock) 
     clock.advance(3)
     second = twilio.send(TEMPLATE, CREDENTIALS, IN_TIME)
 
-    listed = twilio.list_messages(RECIPIENT, SENDER, CREDENTIALS)
+    listed = twilio.list_messages(RECIPIENT, SENDER, CREDENTIALS, START)
 
-    assert sorted(listed, key=lambda message: message.created_at) == [first, second]
+    assert [(message.sid, message.body, message.created_at) for message in reversed(listed)] == [
+        (message.sid, message.body, message.created_at) for message in (first, second)
+    ]
+    assert {message.direction for message in listed} == {"outbound-api"}
 
 
-def test_a_long_list_is_read_page_by_page_up_to_a_limit(
-    twilio: TwilioWhatsApp, stubs: StubTransports, clock: FakeClock
+@pytest.mark.parametrize(
+    ("since_seconds", "listed", "pages"),
+    [
+        pytest.param(0, 430, 3, id="to its end"),
+        pytest.param(30, 430, 3, id="to a page that is partly older"),
+        pytest.param(230, 400, 2, id="to a page that is older"),
+        pytest.param(900, 200, 1, id="nothing is young enough"),
+    ],
+)
+def test_a_long_list_is_read_page_by_page_until_rows_are_older(
+    twilio: TwilioWhatsApp, stubs: StubTransports, clock: FakeClock, since_seconds: int, listed: int, pages: int
 ) -> None:
-    for _ in range(230):
+    for _ in range(430):
         twilio.send(FREE_FORM, CREDENTIALS, IN_TIME + timedelta(days=1))
         clock.advance(1)
     stubs.requests.clear()
 
-    listed = twilio.list_messages(RECIPIENT, SENDER, CREDENTIALS)
+    found = twilio.list_messages(RECIPIENT, SENDER, CREDENTIALS, START + timedelta(seconds=since_seconds))
 
-    assert len(listed) == 200
-    assert len(stubs.requests) == 2
+    assert (len(found), len(stubs.requests)) == (listed, pages)
+
+
+def test_a_list_that_is_not_read_to_its_end_is_no_list(twilio: TwilioWhatsApp, stubs: StubTransports) -> None:
+    page = {
+        "messages": [{"sid": "SM1", "body": "Hello", "date_created": None}],
+        "next_page_uri": f"/2010-04-01/Accounts/{TWILIO_ACCOUNT_SID}/Messages.json?Page=1",
+    }
+    for _ in range(MAX_PAGES):
+        stubs.app.actions.add(answer(200, page), operation=LIST)
+
+    with pytest.raises(TransientError) as caught:
+        twilio.list_messages(RECIPIENT, SENDER, CREDENTIALS, START)
+
+    assert caught.value.code == "twilio_list_too_long"
+    assert len(stubs.requests) == MAX_PAGES
 
 
 def test_an_empty_list_is_one(twilio: TwilioWhatsApp) -> None:
-    assert twilio.list_messages(RECIPIENT, SENDER, CREDENTIALS) == []
+    assert twilio.list_messages(RECIPIENT, SENDER, CREDENTIALS, START) == []
 
 
 @pytest.mark.parametrize(
@@ -438,18 +464,18 @@ def test_a_list_that_can_not_be_had_is_no_list(
     stubs.app.actions.add(action, operation=LIST)
 
     with pytest.raises(kind) as caught:
-        twilio.list_messages(RECIPIENT, SENDER, CREDENTIALS)
+        twilio.list_messages(RECIPIENT, SENDER, CREDENTIALS, START)
 
     assert caught.value.code == code
 
 
 def test_a_second_page_that_can_not_be_had_is_no_list_either(twilio: TwilioWhatsApp, stubs: StubTransports) -> None:
-    for _ in range(101):
+    for _ in range(PAGE_SIZE + 1):
         twilio.send(FREE_FORM, CREDENTIALS, IN_TIME)
     stubs.app.actions.add(answer(500), operation=LIST, match="PageToken")
 
     with pytest.raises(TransientError):
-        twilio.list_messages(RECIPIENT, SENDER, CREDENTIALS)
+        twilio.list_messages(RECIPIENT, SENDER, CREDENTIALS, START)
 
 
 @pytest.mark.parametrize("error", NOT_CONNECTED)
@@ -459,19 +485,16 @@ def test_a_list_without_a_connection_may_be_asked_for_again(
     stubs.broken["twilio"].append(error)
 
     with pytest.raises(TransientError) as caught:
-        twilio.list_messages(RECIPIENT, SENDER, CREDENTIALS)
+        twilio.list_messages(RECIPIENT, SENDER, CREDENTIALS, START)
 
     assert caught.value.repeatable
 
 
 @pytest.mark.parametrize("created", [None, "", "yesterday"])
-def test_a_message_without_a_date_counts_as_new(
-    twilio: TwilioWhatsApp, stubs: StubTransports, clock: FakeClock, created: str | None
-) -> None:
-    """It may be the one that is looked for: what is too old is never adopted, what is new may be."""
+def test_a_message_without_a_date_has_none(twilio: TwilioWhatsApp, stubs: StubTransports, created: str | None) -> None:
     page = {"messages": [{"sid": "SM1", "body": None, "date_created": created}]}
     stubs.app.actions.add(answer(200, json.loads(json.dumps(page))), operation=LIST)
 
-    listed = twilio.list_messages(RECIPIENT, SENDER, CREDENTIALS)
+    listed = twilio.list_messages(RECIPIENT, SENDER, CREDENTIALS, START)
 
-    assert listed == [TwilioMessage("SM1", "", clock.now())]
+    assert listed == [TwilioMessage("SM1", "", None)]

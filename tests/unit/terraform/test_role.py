@@ -15,7 +15,7 @@ from botocore import xform_name
 
 import composition
 import services
-from core.conversation import Conversation, ConversationKey, Failure, Mode, Reply, Run, Status, Step, Usage
+from core.conversation import Conversation, ConversationKey, EffectOwner, Failure, Mode, Reply, Run, Status, Step, Usage
 from core.lease import Lease
 from core.ports import Closing, Failing
 from services.dynamodb_service import DynamoDBConversationStore
@@ -121,6 +121,9 @@ class Recorder:
         return client
 
 
+OWNER = EffectOwner("+442079460000", "AC1", "whatsapp-credentials/acme/spring/twilio")
+
+
 def lease() -> Lease:
     lease = Lease("me")
     lease.take(KEY, START.timestamp() + 60)
@@ -130,10 +133,10 @@ def lease() -> Lease:
 CALLS: dict[type, dict[str, Callable[[Any], object]]] = {
     DynamoDBConversationStore: {
         "create": lambda store: store.create(KEY, lease(), {"company_id": "acme"}, MARK, needs_attention=True),
-        "take_over": lambda store: store.take_over(SEEN, lease(), MARK, needs_attention=False),
+        "take_over": lambda store: store.take_over(SEEN, lease(), {"company_id": "acme"}, MARK, needs_attention=False),
         "annotate": lambda store: store.annotate(SEEN, MARK),
         "record_run": lambda store: store.record_run(lease(), Run("conv_1", "resp_1"), START),
-        "intend": lambda store: store.intend(lease(), REPLY, [], START),
+        "intend": lambda store: store.intend(lease(), REPLY, [], START, OWNER),
         "record_unknown": lambda store: store.record_unknown(lease(), START),
         "renew": lambda store: store.renew(lease(), START.timestamp() + 90),
         "close": lambda store: store.close(lease(), Closing(messages=(), processing_time_ms=1, at=START)),
