@@ -70,11 +70,12 @@ def _embedded_object(text: str) -> object:
     """Return the object that stands in prose; None where it is cut off, in a list, or one of several."""
     found, end = None, 0
     while start := _OBJECT_START.search(text, end):
+        before = text[end : start.start()]
         try:
             data, end = _decoder.raw_decode(text, start.start())
         except (JSONDecodeError, ValueError, RecursionError):
             return None
-        if text[: start.start()].rstrip().endswith("[") or found not in (None, data):
+        if before.rstrip().endswith("[") or found not in (None, data):
             return None
         found = data
     return found

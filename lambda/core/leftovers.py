@@ -2,12 +2,10 @@
 
 import re
 
-_THOUGHT = re.compile(r"<think(?:ing)?\b[^>]*>.*?</think(?:ing)?\s*>", re.DOTALL | re.IGNORECASE)
-_THOUGHT_START = re.compile(r"<think(?:ing)?\b[^>]*>", re.IGNORECASE)
-_THOUGHT_END = re.compile(r"\A.*</think(?:ing)?\s*>", re.DOTALL | re.IGNORECASE)
+_THOUGHT_TAG = re.compile(r"<(/?)think(?:ing)?\b[^<>]*>", re.IGNORECASE)
 
 _CITATION = re.compile(
-    "[ \t]*(?:"
+    "(?<![ \t])[ \t]*(?:"  # without the look behind, each blank of a long row would be a start
     "\u3010[0-9]{1,9}(?::[0-9]{1,9})?\u2020[^\u3011\n]{0,200}\u3011"
     "|\ue200[^\ue200\ue201\n]{0,400}\ue201"
     r"|:contentReference\[oaicite:[0-9]{1,9}\]\{index=[0-9]{1,9}\}"
@@ -17,11 +15,17 @@ _CITATION = re.compile(
 
 def without_thoughts(text: str) -> str:
     """Remove what a compatible server shows of the model's reasoning; one of the two tags may be missing."""
-    if "<think" not in text.lower() and "</think" not in text.lower():
-        return text
-    text = _THOUGHT_END.sub("", _THOUGHT.sub("", text))
-    start = _THOUGHT_START.search(text)
-    return text[: start.start()] if start else text
+    kept: list[str] = []
+    end, thinking = 0, False
+    for tag in _THOUGHT_TAG.finditer(text):
+        if tag[1]:
+            if not thinking:
+                kept.clear()  # its start is missing: all before it was thought
+            end, thinking = tag.end(), False
+        elif not thinking:
+            kept.append(text[end : tag.start()])
+            thinking = True
+    return "".join(kept if thinking else [*kept, text[end:]])
 
 
 def without_citations(text: str) -> str:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 
 from core.characters import is_broken, is_visible
 from core.content_variables import broken_output, content_variables, units
@@ -14,22 +15,28 @@ MAX_PART_UNITS = 1500
 
 BYTE_ORDER_MARK = "\ufeff"
 
+MAX_REPLY_BYTES = 48 * 1024
+"""Longest reply that is looked at, in UTF-8: more than ten full parts, and the record has room for it."""
+
 _PARAGRAPH = re.compile(r"\n[ \t]*\n\s*")
 _SENTENCE = re.compile(r"(?:(?<=[.!?\u2026])|(?<=[.!?\u2026][\"')\]\u2019\u201d]))\s+|(?<=[\u3002\uff01\uff1f])\s*|\n+")
 _WORD = re.compile(r"\s+")
+_SPACE = re.compile(r"\s*")
 
 
 def shape_reply(mode: Mode, text: str, usage: Usage, max_parts: int) -> Reply:
     """Make a reply of the model's final text.
 
     Raises:
-        ReplyError: Nothing of the text can be seen, it breaks one of WhatsApp's rules for content variables, or it
-            needs more than `max_parts` messages.
+        ReplyError: Nothing of the text can be seen, it breaks one of WhatsApp's rules for content variables, it needs
+            more than `max_parts` messages, or it is longer than `MAX_REPLY_BYTES`.
         RunFailedError: Its characters are broken, or it should be a JSON object and is not.
     """
     text = without_thoughts(text)
     broken = is_broken(text)
     text = text.strip().strip(BYTE_ORDER_MARK)
+    if len(text) > MAX_REPLY_BYTES or len(text.encode(errors="surrogatepass")) > MAX_REPLY_BYTES:
+        raise ReplyError(f"the reply is longer than {MAX_REPLY_BYTES // 1024} KiB", code="reply_too_long")
     if mode is Mode.FREE_FORM:
         text = without_citations(text)
     if not is_visible(text) and not broken:
@@ -50,28 +57,26 @@ def split_text(text: str, max_parts: int) -> list[str]:
         ReplyError: It needs more than `max_parts` messages.
     """
     text = text.replace("\r\n", "\n").strip()
-    parts = list(_cut(text, tight=False))
-    if len(parts) > max_parts:
-        parts = list(_cut(text, tight=True))
-    if len(parts) > max_parts:
-        raise ReplyError(
-            f"the reply needs {len(parts)} messages of {MAX_PART_UNITS} characters, {max_parts} are allowed",
-            code="reply_too_long",
-        )
-    return parts
+    for tight in (False, True):
+        parts = list(islice(_cut(text, tight=tight), max_parts + 1))  # the rest is not cut: it may be very long
+        if len(parts) <= max_parts:
+            return parts
+    raise ReplyError(
+        f"the reply needs more than the {max_parts} messages of {MAX_PART_UNITS} characters that are allowed",
+        code="reply_too_long",
+    )
 
 
 def _cut(text: str, *, tight: bool) -> Iterator[str]:
-    while units(text) > MAX_PART_UNITS:
-        end, start = _best_break(text, tight=tight)
+    while (window := _fitting(text)) < len(text):
+        end, start = _best_break(text, window, tight=tight)
         yield text[:end]
         text = text[start:]
     yield text
 
 
-def _best_break(text: str, *, tight: bool) -> tuple[int, int]:
+def _best_break(text: str, window: int, *, tight: bool) -> tuple[int, int]:
     """Return where the first part ends and where the next one starts."""
-    window = _fitting(text)
     if not tight:
         for pattern in (_PARAGRAPH, _SENTENCE, _WORD):
             if found := _last_break(pattern, text, window // 2, window):
@@ -88,13 +93,10 @@ def _fitting(text: str) -> int:
 
 
 def _last_break(pattern: re.Pattern[str], text: str, after: int, window: int) -> tuple[int, int] | None:
-    last = None
-    for match in pattern.finditer(text, after):
-        if match.start() > window:
-            break
-        if after < match.start() and match.end() < len(text) and all(_is_boundary(text, at) for at in match.span()):
-            last = match.span()
-    return last
+    end = _SPACE.match(text, window).end() + 1  # type: ignore[union-attr]  # it always matches
+    found = pattern.finditer(text, after, end)  # no further: each part would search all that follows it
+    spans = [match.span() for match in found if after < match.start() <= window and match.end() < len(text)]
+    return next((span for span in reversed(spans) if all(_is_boundary(text, at) for at in span)), None)
 
 
 def _is_boundary(text: str, index: int) -> bool:
@@ -112,7 +114,7 @@ def _grapheme_break(text: str, window: int) -> tuple[int, int]:
     import regex  # noqa: PLC0415
 
     end = 0
-    for match in regex.finditer(r"\X", text):
+    for match in regex.finditer(r"\X", text, endpos=window + 1):  # the next character tells whether one ends there
         if match.end() > window:
             break
         end = match.end()

@@ -97,6 +97,9 @@ def _consents(consent: bool) -> bool:  # noqa: FBT001 - a pydantic validator's s
 
 MAX_TEXT_LENGTH = 1024
 
+MAX_ENTRIES = 1000
+"""Longest list; a fault can be found in each entry, and costs a kilobyte."""
+
 E164 = Annotated[str, StringConstraints(pattern=r"^\+[1-9][0-9]{6,14}$")]
 Id = Annotated[
     str,
@@ -106,6 +109,7 @@ Id = Annotated[
 ]
 KeyId = Annotated[Id, AfterValidator(_fits_a_key)]
 ShortText = Annotated[str, StringConstraints(max_length=MAX_TEXT_LENGTH)]
+Texts = Annotated[list[ShortText], Field(max_length=MAX_ENTRIES)]
 OptionalText = Annotated[ShortText | None, Field(default=None)]
 ListedText = Annotated[ShortText | None, BeforeValidator(_listed_text, json_schema_input_type=Any), Field(default=None)]
 Name = Annotated[str | None, AfterValidator(_clean), Field(default=None)]
@@ -266,7 +270,7 @@ class CompanyDataPayload(Section):
         ),
     ]
     allowed_channels: Annotated[
-        list[ShortText] | None,
+        Texts | None,
         AfterValidator(lambda channels: channels if channels is None else _includes_whatsapp(channels)),
         Field(
             default=None,
@@ -280,10 +284,10 @@ class CompanyDataPayload(Section):
     auto_queue_reply_message: bool | None = Field(
         default=None, description="Kept for the service that continues the conversation: a person answers."
     )
-    auto_queue_reply_message_from_number: list[ShortText] | None = Field(
+    auto_queue_reply_message_from_number: Texts | None = Field(
         default=None, description="Kept as well: numbers whose messages a person answers."
     )
-    auto_queue_reply_message_from_email: list[ShortText] | None = Field(
+    auto_queue_reply_message_from_email: Texts | None = Field(
         default=None, description="Kept as well: addresses whose messages a person answers."
     )
     channel_config: ChannelConfig

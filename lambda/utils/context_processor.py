@@ -2,14 +2,18 @@
 
 import json
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any, Never
 
 from pydantic import ValidationError
 
 from utils.context_model import HALF_A_CHARACTER, MAX_ID_LENGTH, MAX_KEY_BYTES, ContextObject
-from utils.dynamodb_values import stored_bytes
+from utils.dynamodb_values import stored_bytes, to_json
 from utils.envelopes import envelope_fault
 from utils.secret_reference import SecretKind, reference_fault
+
+MAX_BODY_BYTES = 255 * 1024
+"""Longest body that is parsed; an SQS message of 256 KiB has room for attributes beside it."""
 
 MAX_DEPTH = 64
 """Deepest nesting of a Context Object; real ones need less than ten levels."""
@@ -72,6 +76,8 @@ def parse_context(body: object, secret_name_prefix: str = "") -> ContextObject:
 def _parse_json(body: object) -> dict[str, Any]:
     if not isinstance(body, str):
         raise InvalidContextError(["$: the message has no text body"])
+    if len(body) > MAX_BODY_BYTES or len(body.encode(errors="surrogatepass")) > MAX_BODY_BYTES:
+        raise InvalidContextError([f"$: the body exceeds {MAX_BODY_BYTES // 1024} KiB"])
     try:
         data = json.loads(body, parse_constant=_no_constant, parse_float=_finite, object_pairs_hook=_unique_names)
     except _RefusedJsonError as exc:
@@ -111,21 +117,14 @@ def _unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _unreadable(data: dict[str, Any]) -> Iterator[str]:
     """Find what no later step could write down: nesting without end and halves of characters."""
-    pending: list[tuple[Any, int]] = [(data, 1)]
-    texts_checked = False
-    while pending:
-        value, depth = pending.pop()
-        if depth > MAX_DEPTH:
-            yield f"$: nested more than {MAX_DEPTH} levels deep"
-            return
-        if isinstance(value, dict):
-            pending.extend((item, depth + 1) for item in value.values())
-            pending.extend((name, depth + 1) for name in value)
-        elif isinstance(value, list):
-            pending.extend((item, depth + 1) for item in value)
-        elif isinstance(value, str) and not texts_checked and not _encodable(value):
-            texts_checked = True
-            yield "$: a text holds half a character (a lone surrogate)"
+    level: list[Any] = [data]
+    for _ in range(MAX_DEPTH):
+        items = chain.from_iterable(node.values() if isinstance(node, dict) else node for node in level)
+        level = [item for item in items if isinstance(item, (dict, list))]
+    if level:
+        yield f"$: nested more than {MAX_DEPTH} levels deep"
+    elif not _encodable(to_json(data)):
+        yield "$: a text holds half a character (a lone surrogate)"
 
 
 def _encodable(text: str) -> bool:
@@ -202,6 +201,8 @@ def _reason(error: Any) -> str:
         return _REASONS[error["type"]]
     if error["type"] == "string_pattern_mismatch":
         return f"must match {error['ctx']['pattern']}"
+    if error["type"] == "too_long":
+        return f"must have at most {error['ctx']['max_length']} entries"
     message: str = error["msg"]
     return message[0].lower() + message[1:]
 

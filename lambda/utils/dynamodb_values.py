@@ -11,6 +11,9 @@ MAX_LEVELS = 30
 
 MAX_MEMBER_NAME_BYTES = 255
 
+MAX_VALUES = 10_000
+"""Most values of a map; the SDK takes microseconds and a kilobyte for each."""
+
 _NUMBERS = decimal.Context(
     prec=38,
     Emin=-128,
@@ -27,11 +30,11 @@ class _CanNotHoldError(Exception):
 def free_form(value: object) -> Mapping[str, Any] | str | None:
     """Return any JSON as a record keeps it: an object as a map where DynamoDB can hold it, all else as JSON text.
 
-    As text, nothing in it (the size of a number, nesting beyond 32 levels) can make a write fail.
+    As text, nothing in it (the size of a number, nesting beyond 32 levels) can make a write fail, or slow.
     """
     if not is_given(value):
         return None
-    if isinstance(value, dict):
+    if isinstance(value, dict) and _count(value) <= MAX_VALUES:
         try:
             held: dict[str, Any] = _held(value, 1)
         except _CanNotHoldError:
@@ -57,6 +60,13 @@ def stored_bytes(attributes: Mapping[str, Any]) -> int:
     Source: Amazon DynamoDB Developer Guide, "DynamoDB item sizes and formats".
     """
     return sum(len(name.encode()) + _size(value) for name, value in attributes.items())
+
+
+def _count(value: object) -> int:
+    """Return how many values there are in a value, itself included."""
+    if isinstance(value, dict):
+        return 1 + sum(map(_count, value.values()))
+    return 1 + sum(map(_count, value)) if isinstance(value, list) else 1
 
 
 def _held(value: Any, level: int) -> Any:

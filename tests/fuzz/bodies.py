@@ -6,8 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandbox.context_objects import make_context
+from tests import hostile
 from tests.fuzz.values import HALVES, Values
+from tests.hostile import VALUES, Maker, array, members, within
 from tests.samples.context_cases import COMPANY, FRONT, OPENAI, RECIPIENT_DATA, REFUSED, REQUEST, WHATSAPP
+from utils.context_model import MAX_ENTRIES
+from utils.context_processor import MAX_BODY_BYTES
 
 MAX_BYTES = 1024 * 1024
 """Source: Amazon SQS Developer Guide, "Message quotas": 1 MiB."""
@@ -100,34 +104,52 @@ def written_wrongly(values: Values) -> Body:
 
 
 def large(values: Values) -> Body:
-    """Return an object of a size up to the most that SQS carries."""
+    """Return an object of a size up to the most that SQS carries, with something in it that is dear to read."""
     context = valid_context(values)
-    size = 2 ** (10 + values.random.randrange(11)) - values.random.randrange(1000) - 4000
-    room = max(size - len(json.dumps(context)), 100)
-    text = values.one_of([values.mark.text, "x", "é", "\x00", "👩‍👩‍👧", '"'])
-    many = room // (len(json.dumps(text)) + 2) + 1
-    path, value = values.one_of(
-        [
-            (values.one_of(list(OPTIONAL)), text * many),
-            (f"{FRONT}__project_data", {values.mark.text: text * many}),
-            (f"{FRONT}__project_data", {f"{values.mark.text}{n}": 1 for n in range(room // 30)}),
-            (f"{FRONT}__project_data", {values.mark.text: [values.mark.number] * (room // 14)}),
-            (f"{COMPANY}__allowed_channels", ["whatsapp", *[values.mark.number] * (room // 14)]),
-            (f"{COMPANY}__allowed_channels", [text] * many),
-            (f"{COMPANY}__company_rep", text * many),
-            (f"{COMPANY}__company_rep", {values.mark.text: [text] * many}),
-            (f"{FRONT}__project_data", [values.mark.text] * (room // 24)),
-            (f"{COMPANY}__auto_queue_reply_message_from_email", [values.mark.text] * (room // 24)),
-            (f"{OPENAI}__assistant_definition", {"instructions": text * many}),
-            ("conversation_data__conversation_id", values.mark.text * (room // 20)),
-            ("unknown", [{}] * (room // 4)),
-            ("unknown", values.nested(min(room // 8, 900))),
-            ("x" * room, values.mark.text),
+    longest = values.one_of([MAX_BYTES, MAX_BODY_BYTES, MAX_BODY_BYTES, 2 ** (10 + values.random.randrange(11))])
+    size = max(longest - values.random.randrange(1000), 1000)
+    mark = json.dumps(values.mark.text)
+    text = json.dumps(values.one_of([values.mark.text, "x", "é", "\x00", "👩‍👩‍👧", '"']))
+    wrong_entries = json.dumps([values.mark.number] * (1 + values.random.randrange(MAX_ENTRIES)))
+    path = values.one_of(LARGE)
+    makers: list[Maker] = [
+        *VALUES.values(),
+        array(text),
+        array(str(values.mark.number)),
+        within('"', hostile.text(text[1:-1]), '"'),
+        within(f"{{{mark}:", array(text), "}"),
+        members(values.mark.text, text),
+        lambda size: json.dumps(values.nested(min(size // 20, 900))),
+    ]
+    make = values.one_of(makers)
+    if values.chance(30):  # what only a few places feel
+        felt: list[tuple[str, Maker]] = [
+            (f"{COMPANY}__allowed_channels", array("1")),
+            (f"{COMPANY}__allowed_channels", lambda _: wrong_entries),
+            (f"{FRONT}__project_data", VALUES["a list of numbers that grow when written"]),
         ]
-    )
-    put(context, path, value)
-    written = json.dumps(context)
-    return Body(written if len(written) <= MAX_BYTES else written[:MAX_BYTES], numbers=numbers_of(context))
+        path, make = values.one_of(felt)
+    if path.endswith("output_schema"):
+        put(context, f"{OPENAI}__assistant_definition", {"instructions": values.text()})
+    put(context, path, PLACE)
+    around = json.dumps(context, ensure_ascii=values.chance(50))
+    written = around.replace(json.dumps(PLACE), make(max(size - len(around), 50)), 1)
+    numbers = numbers_of(context)
+    if len(written.encode()) > MAX_BODY_BYTES:
+        return Body(written[:MAX_BYTES], accepted=False, faults=(("$", "the body exceeds 255 KiB"),), numbers=numbers)
+    return Body(written, numbers=numbers)
+
+
+PLACE = "what is large"
+LARGE = [
+    *OPTIONAL,
+    f"{OPENAI}__assistant_definition__output_schema",
+    f"{COMPANY}__allowed_channels",
+    f"{REQUEST}__initial_request_timestamp",
+    "conversation_data__conversation_id",
+    "metadata",
+    "unknown",
+]
 
 
 KINDS: dict[str, Callable[[Values], Body]] = {

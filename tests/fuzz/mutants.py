@@ -13,7 +13,7 @@ import utils.context_processor
 import utils.logging_config
 from core.batch import BatchProcessor
 from core.pipeline import MessagePipeline
-from utils.context_model import ContextObject
+from utils.context_model import CompanyDataPayload, ContextObject, ShortText
 from utils.context_processor import InvalidContextError, parse_context
 from utils.logging_config import EventLog
 
@@ -83,6 +83,20 @@ def any_size_is_stored() -> Any:
     return patch.object(utils.context_processor, "MAX_RECORD_BYTES", 10**9)
 
 
+def bodies_of_any_size_are_read() -> Any:
+    return patch.object(utils.context_processor, "MAX_BODY_BYTES", 10**9)
+
+
+def lists_of_any_length_are_read() -> Any:
+    class LooseCompany(CompanyDataPayload):
+        allowed_channels: list[ShortText] | None = None
+
+    class LooseContext(ContextObject):
+        company_data_payload: LooseCompany
+
+    return patch.object(utils.context_processor, "ContextObject", LooseContext)
+
+
 def halves_of_characters_are_not_looked_for() -> Any:
     return patch.object(utils.context_processor, "_encodable", lambda _: True)
 
@@ -142,6 +156,8 @@ MUTANTS: list[Mutation] = [
     faults_show_names_of_the_input,
     faults_are_listed_without_end,
     any_size_is_stored,
+    bodies_of_any_size_are_read,
+    lists_of_any_length_are_read,
     halves_of_characters_are_not_looked_for,
     members_of_one_name_are_accepted,
     nan_is_a_number,

@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ from typing import Any
 
 import index
 from core.conversation import ConversationKey, Status
+from tests.cost import MAX_CPU_SECONDS, MAX_MEMORY_BYTES, peak_memory_bytes
 from tests.fakes.captured_output import captured_output
 from tests.fakes.function import SETTINGS, InMemoryFunction, StillHeart
 from tests.fakes.store import Record
@@ -24,6 +26,14 @@ MAX_LINE = 16 * 1024
 
 MAX_ITEM = 400 * 1024
 MAX_HIDDEN_SECONDS = 12 * 60 * 60
+
+MOST_FAULTS = 51
+"""Fifty, and how many more there are."""
+
+LONG_BODY = 100_000
+LONG_SECONDS = 0.15
+SAMPLED = 16
+"""Memory is measured of long bodies that took long, as small objects do, and of every sixteenth of the others."""
 
 FAULT = re.compile(r"[a-z_$][a-z_$.0-9]*: [ -~]{1,200}")
 """A fault as it is reported: where, and what it should be."""
@@ -54,6 +64,7 @@ class Observed:
         with captured_output() as output:
             log = EventLog("DEBUG", "1.0.0", SETTINGS.metrics_namespace)
             self.function = InMemoryFunction(telemetry=log, heartbeat_type=StillHeart)
+            started = time.process_time()
             try:
                 self.answer = index.handle(self.function.runtime(), case.event, Context())
             except index.InvalidEventError:
@@ -61,6 +72,7 @@ class Observed:
                 self.understood = False
             else:
                 self.understood = True
+            self.cpu_seconds = time.process_time() - started
             self.printed = output.text
         self.lines: list[dict[str, Any]] = [json.loads(line) for line in self.printed.splitlines() if line]
         self.again: list[str] = [entry["itemIdentifier"] for entry in self.answer["batchItemFailures"]]
@@ -117,10 +129,25 @@ def _violations(observed: Observed) -> Iterator[str]:
     yield from _visibility(observed)
     yield from _sent(observed)
     yield from _log(observed)
+    yield from _cost(observed.case, observed)
     for message_id, body in observed.case.made.items():
         if observed.ids[message_id] == 1:
             yield from _as_its_maker_knows(observed, message_id, body)
             yield from _as_the_schema_says(observed, message_id, body)
+
+
+def _cost(case: Case, observed: Observed) -> Iterator[str]:
+    """No message takes long or much memory, whatever is in it."""
+    messages = max(len(observed.records), 1)
+    if observed.cpu_seconds > messages * MAX_CPU_SECONDS:
+        seconds = min(Observed(case).cpu_seconds for _ in range(2))  # a busy machine adds to it
+        if seconds > messages * MAX_CPU_SECONDS:
+            yield f"{messages} messages took {seconds:.1f} s of processor time"
+    long = any(len(body.text) > LONG_BODY for body in case.made.values())
+    if long and (observed.cpu_seconds > LONG_SECONDS or case.mark.number % SAMPLED == 0):
+        peak = peak_memory_bytes(lambda: Observed(case))
+        if peak > messages * MAX_MEMORY_BYTES / 2:
+            yield f"{messages} messages took {peak / 1e6:.0f} MB of memory"
 
 
 def _is_named(record: object) -> bool:
@@ -185,6 +212,8 @@ def _explained(message_id: str, line: dict[str, Any]) -> Iterator[str]:
     elif not faults:
         yield f"{message_id}: no fault is named"
     else:
+        if len(faults) > MOST_FAULTS:
+            yield f"{message_id}: {len(faults)} faults, which nobody reads"
         for fault in faults:
             if not FAULT.fullmatch(fault) or "cannot be validated" in fault:
                 yield f"{message_id}: a fault that nobody foresaw: {fault:.200}"

@@ -6,7 +6,7 @@ from typing import Any, get_args
 from tools.documents.markdown import anchor, code, table
 from utils.assistant_definition import AssistantId
 from utils.context_model import DATE, E164, MAX_ID_LENGTH, MAX_KEY_BYTES, PRINTABLE, WHATSAPP
-from utils.context_processor import MAX_DEPTH, MAX_FAULTS, MAX_RECORD_BYTES, RESERVED_BYTES
+from utils.context_processor import MAX_BODY_BYTES, MAX_DEPTH, MAX_FAULTS, MAX_RECORD_BYTES, RESERVED_BYTES
 from utils.secret_reference import SecretKind, reference_pattern
 
 Schema = Mapping[str, Any]
@@ -106,9 +106,8 @@ def _rule(path: str, name: str, field: Schema) -> str:
         return f"must be {_shown(field['const'])}"
     if "enum" in field:
         return "must be " + " or ".join(_shown(value) for value in field["enum"] if value is not None)
-    if "contains" in field:
-        return f"must hold {_shown(field['contains']['const'])}"
-    rules = [rule for choice in _choices(field) for rule in _rules_of(choice)]
+    rules = [f"must hold {_shown(field['contains']['const'])}"] if "contains" in field else []
+    rules += [rule for choice in _choices(field) for rule in _rules_of(choice)]
     if any("$ref" in choice for choice in _choices(field)):
         rules.append(f"[see below](#{anchor(f'{path}.{name}')})")
     return ", ".join(rules)
@@ -122,6 +121,8 @@ def _rules_of(choice: Schema) -> Iterator[str]:
     low, high = choice.get("minimum"), choice.get("maximum")
     if low is not None and high is not None:
         yield f"{low:,} to {high:,}"
+    if "maxItems" in choice:
+        yield f"up to {choice['maxItems']} entries"
     if "maxLength" in choice:
         least = choice.get("minLength", 0)
         yield f"{least} to {choice['maxLength']:,} characters" if least else f"up to {choice['maxLength']:,} characters"
@@ -142,6 +143,7 @@ def _kinds() -> str:
 def _limits() -> str:
     stored, item = (MAX_RECORD_BYTES - RESERVED_BYTES) // 1024, MAX_RECORD_BYTES // 1024
     rules = (
+        f"It is at most {MAX_BODY_BYTES // 1024} KiB long, in UTF-8; a longer one is not read, so it leaves no record.",
         "It is JSON, and an object.",
         "It has no `NaN` or `Infinity`, no number too large to read, and no half of a character (a lone surrogate).",
         "No object in it has two members of one name.",

@@ -10,7 +10,11 @@ from hypothesis import strategies as st
 from core.content_variables import units
 from core.conversation import Mode, Reply, Usage
 from core.errors import ReplyError, RunFailedError, TransientError
-from core.reply import MAX_PART_UNITS, shape_reply, split_text
+from core.reply import MAX_PART_UNITS, MAX_REPLY_BYTES, shape_reply, split_text
+from tests.cost import MAX_CPU_SECONDS, MAX_MEMORY_BYTES, cpu_seconds, peak_memory_bytes
+from tests.hostile import TEXTS as HOSTILE
+from tests.hostile import Maker
+from utils.settings import Settings
 
 FAMILY = "\N{MAN}\u200d\N{WOMAN}\u200d\N{GIRL}"
 USAGE = Usage(120, 30)
@@ -190,7 +194,7 @@ def test_a_text_that_needs_too_many_parts_is_refused() -> None:
         split_text("x" * (3 * MAX_PART_UNITS + 1), 3)
 
     assert caught.value.code == "reply_too_long"
-    assert "4 messages" in str(caught.value)
+    assert "more than the 3 messages" in str(caught.value)
 
 
 def test_a_character_longer_than_a_message_is_refused() -> None:
@@ -257,3 +261,54 @@ def test_there_are_never_more_parts_than_allowed(text: str, max_parts: int) -> N
         return
 
     assert len(parts) <= max_parts
+
+
+# Cost
+
+MOST_PARTS = next(rule.le for rule in Settings.model_fields["max_message_parts"].metadata if hasattr(rule, "le"))
+
+
+@pytest.mark.parametrize("mode", Mode)
+@pytest.mark.parametrize("make", HOSTILE.values(), ids=HOSTILE)
+def test_no_reply_is_dear_to_shape_or_to_refuse(make: Maker, mode: Mode) -> None:
+    text = make(MAX_REPLY_BYTES)
+
+    assert cpu_seconds(lambda: shape_reply(mode, text, USAGE, MOST_PARTS)) < MAX_CPU_SECONDS
+
+
+@pytest.mark.parametrize("mode", Mode)
+@pytest.mark.parametrize("make", HOSTILE.values(), ids=HOSTILE)
+def test_a_long_reply_is_refused_unread(make: Maker, mode: Mode) -> None:
+    text = make(512 * 1024)
+
+    assert cpu_seconds(lambda: shape_reply(mode, text, USAGE, MOST_PARTS)) < MAX_CPU_SECONDS / 2
+
+
+@pytest.mark.parametrize("name", [name for name in HOSTILE if name.startswith("JSON: a list")])
+def test_no_reply_takes_much_memory(name: str) -> None:
+    text = HOSTILE[name](MAX_REPLY_BYTES)
+
+    assert peak_memory_bytes(lambda: shape_reply(Mode.TEMPLATE, text, USAGE, MOST_PARTS)) < MAX_MEMORY_BYTES / 10
+
+
+@pytest.mark.parametrize("unit", ["x", "word ", "a\n", FAMILY, "\N{REGIONAL INDICATOR SYMBOL LETTER G}"])
+def test_splitting_takes_no_longer_for_what_is_not_sent(unit: str) -> None:
+    """No pass over the text is repeated for each part of it."""
+    text = unit * (512 * 1024 // len(unit))
+
+    assert cpu_seconds(lambda: split_text(text, MOST_PARTS)) < MAX_CPU_SECONDS
+
+
+@pytest.mark.parametrize("mode", Mode)
+@pytest.mark.parametrize("unit", ["x", "\u6f22", "\ud83d"])
+def test_a_reply_that_the_record_has_no_room_for_is_refused(mode: Mode, unit: str) -> None:
+    with pytest.raises(ReplyError) as caught:
+        shape_reply(mode, unit * (MAX_REPLY_BYTES // len(unit.encode(errors="surrogatepass")) + 1), USAGE, MOST_PARTS)
+
+    assert caught.value.code == "reply_too_long"
+
+
+def test_the_longest_reply_that_the_settings_allow_is_sent() -> None:
+    parts = shape_reply(Mode.FREE_FORM, "\u6f22" * MAX_PART_UNITS * MOST_PARTS, USAGE, MOST_PARTS).parts
+
+    assert [units(part) for part in parts] == [MAX_PART_UNITS] * MOST_PARTS

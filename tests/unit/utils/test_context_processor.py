@@ -6,9 +6,12 @@ from typing import Any
 import pytest
 
 from sandbox.context_objects import RECIPIENT, make_body
+from tests.cost import MAX_CPU_SECONDS, MAX_MEMORY_BYTES, cpu_seconds, peak_memory_bytes
+from tests.hostile import ARRAYS, VALUES, Maker
 from tests.samples.context_cases import ACCEPTED, COMPANY, FRONT, OPENAI, RECIPIENT_DATA, REFUSED, REQUEST, SECRET_VALUE
-from utils.context_model import ContextObject
-from utils.context_processor import MAX_DEPTH, MAX_FAULTS, InvalidContextError, parse_context
+from utils.context_model import MAX_ENTRIES, ContextObject
+from utils.context_processor import MAX_BODY_BYTES, MAX_DEPTH, MAX_FAULTS, InvalidContextError, parse_context
+from utils.dynamodb_values import MAX_VALUES
 
 
 def refused(body: object) -> InvalidContextError:
@@ -91,11 +94,17 @@ def test_two_halves_that_disagree_are_refused(name: str) -> None:
     assert error.faults == [f"company_data_payload.{name}: differs from frontend_payload.company_data.{name}"]
 
 
-def test_a_million_faults_are_counted_and_not_listed() -> None:
-    error = refused(make_body(**{f"{COMPANY}__allowed_channels": [1] * 100_000}))
+def test_many_faults_are_counted_and_not_listed() -> None:
+    error = refused(make_body(**{f"{COMPANY}__allowed_channels": [1] * MAX_ENTRIES}))
 
     assert len(error.faults) == MAX_FAULTS + 1
-    assert error.faults[-1] == f"$: and {100_000 - MAX_FAULTS} more"
+    assert error.faults[-1] == f"$: and {MAX_ENTRIES - MAX_FAULTS} more"
+
+
+def test_a_list_that_is_too_long_is_one_fault() -> None:
+    error = refused(make_body(**{f"{COMPANY}__allowed_channels": [1] * (MAX_ENTRIES + 1)}))
+
+    assert error.faults == [f"company_data_payload.allowed_channels: must have at most {MAX_ENTRIES} entries"]
 
 
 # The key of what is refused
@@ -252,19 +261,80 @@ def test_the_deepest_nesting_that_is_allowed_is_read() -> None:
 # Size
 
 
+def body_of(size: int, unit: str = "x") -> str:
+    """Return a valid body of so many bytes."""
+    wanted = size - len(make_body(**{f"{FRONT}__project_data": {"text": ""}}).encode())
+    filled = unit * (wanted // len(unit.encode()))
+    text = make_body(**{f"{FRONT}__project_data": {"text": ""}}).replace('"text": ""', f'"text": "{filled}"')
+    return text + " " * (size - len(text.encode()))
+
+
+@pytest.mark.parametrize("unit", ["x", "\u00fc", "\U0001f600"])
+def test_the_longest_body_is_read(unit: str) -> None:
+    assert parse_context(body_of(MAX_BODY_BYTES, unit))
+
+
+@pytest.mark.parametrize("unit", ["x", "\u00fc", "\U0001f600"])
+def test_a_longer_body_is_refused_unread(unit: str) -> None:
+    error = refused(body_of(MAX_BODY_BYTES + 1, unit))
+
+    assert error.faults == ["$: the body exceeds 255 KiB"]
+    assert error.key is None
+
+
 def test_what_would_not_fit_into_a_record_is_refused_with_its_key() -> None:
-    error = refused(make_body(**{f"{FRONT}__project_data": {"text": "x" * 400_000}}))
+    """Python writes some numbers with more digits than they came with."""
+    body = make_body(**{f"{FRONT}__project_data": {"numbers": [1e15] * 30_000}}).replace("1000000000000000.0", "1e15")
+
+    error = refused(body)
 
     assert error.faults == ["frontend_payload.project_data: what is stored of the object exceeds 336 KiB"]
     assert error.key == (RECIPIENT, "conv-0001")
 
 
-def test_size_is_counted_in_bytes() -> None:
-    assert refused(make_body(**{f"{FRONT}__project_data": {"text": "ü" * 200_000}}))
+def test_free_form_data_of_very_many_values_is_kept_as_text() -> None:
+    """As a map, each value costs a record's writer microseconds and a kilobyte."""
+    most = [0] * (MAX_VALUES - 2)
+
+    kept = [
+        parse_context(make_body(**{f"{FRONT}__project_data": {"n": numbers}})).stored_attributes()["project_data"]
+        for numbers in (most, [*most, 0])
+    ]
+
+    assert [type(data) for data in kept] == [dict, str]
 
 
-def test_what_just_fits_is_read() -> None:
-    assert parse_context(make_body(**{f"{FRONT}__project_data": {"text": "x" * 330_000}}))
+ANYWHERE = [
+    f"{FRONT}__project_data",
+    f"{COMPANY}__allowed_channels",
+    f"{COMPANY}__company_rep",
+    f"{OPENAI}__assistant_definition__output_schema",
+    f"{RECIPIENT_DATA}__recipient_first_name",
+    RECIPIENT_DATA,
+    "metadata__router_version",
+]
+
+
+def hostile_body(make: Maker, path: str) -> str:
+    definition = {f"{OPENAI}__assistant_definition": {"instructions": "Greet."}} if path.endswith("_schema") else {}
+    around = make_body(**definition, **{path: "here"})
+    return around.replace('"here"', make(MAX_BODY_BYTES - len(around)))
+
+
+@pytest.mark.parametrize("path", ANYWHERE, ids=[path.split("__")[-1] for path in ANYWHERE])
+@pytest.mark.parametrize("make", VALUES.values(), ids=VALUES)
+def test_no_body_is_dear_to_read_or_to_refuse(make: Maker, path: str) -> None:
+    body = hostile_body(make, path)
+
+    assert cpu_seconds(lambda: parse_context(body)) < MAX_CPU_SECONDS
+
+
+@pytest.mark.parametrize("path", ANYWHERE[:2], ids=[path.split("__")[-1] for path in ANYWHERE[:2]])
+@pytest.mark.parametrize("make", ARRAYS.values(), ids=ARRAYS)
+def test_no_body_takes_much_memory(make: Maker, path: str) -> None:
+    body = hostile_body(make, path)
+
+    assert peak_memory_bytes(lambda: parse_context(body)) < MAX_MEMORY_BYTES / 2
 
 
 def test_the_record_keeps_what_the_engine_reads_under_its_names_and_types() -> None:

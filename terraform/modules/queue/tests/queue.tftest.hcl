@@ -31,6 +31,13 @@ run "a_failed_message_comes_three_times_and_then_stays_in_the_dlq_for_two_weeks"
   }
 }
 
+run "a_message_is_at_most_256_kib" {
+  assert {
+    condition     = aws_sqs_queue.this.max_message_size == 262144 && aws_sqs_queue.dead_letter.max_message_size == 262144
+    error_message = "SQS takes 1 MiB where nothing is said. The function refuses bodies over 255 KiB, so the sender should hear of it at once."
+  }
+}
+
 run "only_the_queue_may_use_the_dlq" {
   assert {
     condition     = jsondecode(aws_sqs_queue_redrive_allow_policy.dead_letter.redrive_allow_policy) == { redrivePermission = "byQueue", sourceQueueArns = [aws_sqs_queue.this.arn] }
