@@ -63,6 +63,8 @@ def _disagreements(patient: Patient, settings: Settings) -> Iterator[str]:
     timeout = patient.function["Timeout"]
     if visibility < timeout:
         yield f"the queue shows messages again after {visibility} s, the function may run {timeout} s"
+    if timeout < settings.min_timeout_seconds:
+        yield f"the function may run {timeout} s, and needs {settings.min_timeout_seconds} s to send a message"
     receives = json.loads(queue.get("RedrivePolicy", "{}")).get("maxReceiveCount")
     if receives is not None and settings.max_receive_count != int(receives):
         yield f"MAX_RECEIVE_COUNT is {settings.max_receive_count}, the queue's is {receives}"

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from tests.fuzz import bodies
+from tests.fuzz import bodies, replies
 from tests.fuzz.bodies import Body
+from tests.fuzz.replies import Written
 from tests.fuzz.values import HALVES, Mark, Values
 from tests.samples.sqs_events import make_event, make_record
 
@@ -20,12 +21,14 @@ class Case:
 
     Attributes:
         made: The bodies that were made for it, by message id.
+        written: What the model writes; None for its usual answer.
     """
 
     kind: str
     mark: Mark
     event: Any
     made: dict[str, Body] = field(default_factory=dict)
+    written: Written | None = None
 
 
 def make_case(random: Random, kind: str | None = None) -> Case:
@@ -35,6 +38,8 @@ def make_case(random: Random, kind: str | None = None) -> Case:
         kind = values.one_of(WEIGHTED)
     if kind == "event":
         return _odd_event(values)
+    if kind == "reply":
+        return Case(kind, values.mark, make_event(make_record()), written=replies.draw(values))
     records, made = [], {}
     for index in range(1 + (values.random.randrange(3) if values.chance(20) else 0)):
         body = bodies.KINDS[kind](values)
@@ -48,7 +53,7 @@ def make_case(random: Random, kind: str | None = None) -> Case:
 
 
 WEIGHTED = [kind for kind, weight in {
-    "valid": 14, "faults": 25, "scrambled": 27, "writing": 19, "large": 3, "event": 12,
+    "valid": 14, "faults": 25, "scrambled": 27, "writing": 19, "large": 3, "event": 12, "reply": 20,
 }.items() for _ in range(weight)]  # fmt: skip
 
 

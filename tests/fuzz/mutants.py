@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from typing import Any
 from unittest.mock import patch
 
 import core.batch
+import core.content_variables
+import core.reply
 import core.wiring
 import index
 import utils.context_processor
@@ -145,6 +147,32 @@ def valid_messages_are_refused() -> Any:
     return patch.object(utils.context_processor, "MAX_DEPTH", 4)
 
 
+def broken_characters_are_sent() -> Any:
+    stack = ExitStack()
+    for module in (core.reply, core.content_variables):
+        stack.enter_context(patch.object(module, "is_broken", lambda _: False))
+    return stack
+
+
+def what_nobody_sees_is_sent() -> Any:
+    stack = ExitStack()
+    for module in (core.reply, core.content_variables):
+        stack.enter_context(patch.object(module, "is_visible", lambda text: text.strip() != ""))
+    return stack
+
+
+def templates_may_be_of_any_length() -> Any:
+    return patch.object(core.content_variables, "MAX_TEMPLATE_UNITS", 10**9)
+
+
+def thoughts_are_sent() -> Any:
+    return patch.object(core.reply, "without_thoughts", str)
+
+
+def an_object_in_prose_is_not_read() -> Any:
+    return patch.object(core.content_variables, "_embedded_object", lambda _: None)
+
+
 MUTANTS: list[Mutation] = [
     every_record_is_taken_for_one,
     records_without_a_name_are_dropped,
@@ -167,4 +195,9 @@ MUTANTS: list[Mutation] = [
     numbers_are_not_masked,
     visibility_is_left_as_it_is,
     valid_messages_are_refused,
+    broken_characters_are_sent,
+    what_nobody_sees_is_sent,
+    templates_may_be_of_any_length,
+    thoughts_are_sent,
+    an_object_in_prose_is_not_read,
 ]

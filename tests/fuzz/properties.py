@@ -9,13 +9,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import index
-from core.conversation import ConversationKey, Status
+from core.conversation import ConversationKey, Mode, Status
+from core.model import RunReport, RunState
+from sandbox.context_objects import TWILIO_REFERENCE
 from tests.cost import MAX_CPU_SECONDS, MAX_MEMORY_BYTES, peak_memory_bytes
 from tests.fakes.captured_output import captured_output
 from tests.fakes.function import SETTINGS, InMemoryFunction, StillHeart
+from tests.fakes.model import Outcome
+from tests.fakes.secrets import TWILIO_FREE_FORM
 from tests.fakes.store import Record
+from tests.fuzz import replies
 from tests.fuzz.bodies import Body
 from tests.fuzz.events import Case
+from tests.fuzz.replies import Written
 from tests.samples.context_cases import SECRET_VALUE
 from tests.samples.context_schema import VALIDATOR
 from utils.dynamodb_values import stored_bytes
@@ -64,6 +70,8 @@ class Observed:
         with captured_output() as output:
             log = EventLog("DEBUG", "1.0.0", SETTINGS.metrics_namespace)
             self.function = InMemoryFunction(telemetry=log, heartbeat_type=StillHeart)
+            if case.written is not None:
+                self._let_write(case.written)
             started = time.process_time()
             try:
                 self.answer = index.handle(self.function.runtime(), case.event, Context())
@@ -80,6 +88,11 @@ class Observed:
         self.records: list[Any] = records if isinstance(records, list) else []
         self.named = [record for record in self.records if _is_named(record)]
         self.ids = Counter(record["messageId"] for record in self.named)
+
+    def _let_write(self, written: Written) -> None:
+        if written.mode is Mode.FREE_FORM:
+            self.function.secrets.twilio_secrets[TWILIO_REFERENCE] = TWILIO_FREE_FORM
+        self.function.model.outcome = Outcome(RunReport("", RunState.COMPLETED, text=written.text), 0.0)
 
     def failure_of(self, message_id: str) -> list[dict[str, Any]]:
         """Return the lines that say why a message failed."""
@@ -130,6 +143,7 @@ def _violations(observed: Observed) -> Iterator[str]:
     yield from _sent(observed)
     yield from _log(observed)
     yield from _cost(observed.case, observed)
+    yield from _reply(observed)
     for message_id, body in observed.case.made.items():
         if observed.ids[message_id] == 1:
             yield from _as_its_maker_knows(observed, message_id, body)
@@ -230,8 +244,9 @@ def _sent(observed: Observed) -> Iterator[str]:
                 yield f"{record['messageId']}: sent without consent"
             agreed += 1
     closed = [r for r in observed.function.store.records.values() if r.conversation.status is Status.SENT]
-    if len(observed.function.whatsapp.delivered) != len(closed) or len(closed) > agreed:
-        yield f"{len(observed.function.whatsapp.delivered)} messages for {len(closed)} closed conversations"
+    parts = sum(len(record.messages) for record in closed)
+    if len(observed.function.whatsapp.delivered) != parts or len(closed) > agreed:
+        yield f"{len(observed.function.whatsapp.delivered)} messages, {parts} in {len(closed)} closed conversations"
     for stored in observed.function.store.records.values():
         try:
             size = stored_bytes(stored.attributes)
@@ -241,6 +256,15 @@ def _sent(observed: Observed) -> Iterator[str]:
         failure = stored.conversation.last_error
         if size + len(failure.message if failure else "") > MAX_ITEM:
             yield f"a record of {size} bytes"
+
+
+def _reply(observed: Observed) -> Iterator[str]:
+    """Nothing broken, blank or too long is sent of what the model wrote, and what is plain is sent as it is."""
+    if observed.case.written is None:
+        return
+    contents = [delivered.part.content for delivered in observed.function.whatsapp.delivered]
+    codes = {line["code"] for line in observed.lines if line.get("event") == "message_failed"}
+    yield from replies.violations(observed.case.written, contents, codes, again=bool(observed.again))
 
 
 def _log(observed: Observed) -> Iterator[str]:

@@ -27,7 +27,7 @@ def test_the_function_endures_some_hundred_cases() -> None:
 
     assert found.violations == []
     assert found.cases == FEW
-    assert set(found.kinds) == {*KINDS, "event"}
+    assert set(found.kinds) == {*KINDS, "event", "reply"}
     assert min(found.fates.values()) > FEW / 4
 
 

@@ -239,6 +239,13 @@ PROBLEMS: list[Any] = [
         id="timeout",
     ),
     pytest.param(
+        lambda d: d.function.update(Timeout=30),
+        "settings",
+        "fail",
+        "the function may run 30 s, and needs 38 s to send a message",
+        id="timeout too short to send",
+    ),
+    pytest.param(
         lambda d: d.variables.update(MAX_RECEIVE_COUNT="5"),
         "settings",
         "fail",
