@@ -30,6 +30,9 @@ AWS_CONFIG = Config(
 )
 """The SDK owns the retries of AWS calls; its worst case fits into the safety margin."""
 
+CLOSING_CONFIG = AWS_CONFIG.merge(Config(connect_timeout=1, read_timeout=1.5, retries={"total_max_attempts": 1}))
+"""For the final update, which the core repeats: its two calls at most fit into `core.close.CALL_SECONDS`."""
+
 ASSISTANTS = Path(__file__).parent / "assistants"
 
 
@@ -51,6 +54,7 @@ def build_runtime(settings: Settings) -> Runtime:
             aws.client("dynamodb", config=AWS_CONFIG),
             settings.conversations_table_name,
             settings.record_retention_days,
+            aws.client("dynamodb", config=CLOSING_CONFIG),
         ),
         secrets=SecretsManagerSecrets(
             aws.client("secretsmanager", config=AWS_CONFIG),

@@ -2,15 +2,18 @@
 
 from core.attempt import Attempt
 from core.conversation import Conversation, Reply, Status
-from core.errors import FinalUpdateError, LostLeaseError, ProcessorError
+from core.errors import DeadlineError, FinalUpdateError, LostLeaseError, ProcessorError
 from core.events import Event, Metric
 from core.ports import ChatMessage, Clock, Closing, ConversationStore
 from core.telemetry import Telemetry
 
 TRIES = 5
 PAUSE_SECONDS = 0.2
-CALL_SECONDS = 3.0
-"""What a last try needs before Lambda stops the process."""
+CALL_SECONDS = 6.0
+"""The longest that a try takes if the table is silent; the port promises it."""
+
+LINE_SECONDS = 1.0
+"""What is left for the one line that must be written before Lambda stops the process."""
 
 
 class FinalUpdate:
@@ -22,7 +25,7 @@ class FinalUpdate:
         self._telemetry = telemetry
 
     def write(self, attempt: Attempt, record: Conversation, reply: Reply) -> None:
-        """Write the final update, and again as long as Lambda lets us.
+        """Write the final update, and again as long as a try can end before Lambda stops the process.
 
         Raises:
             LostLeaseError: Another delivery owns the record; it will find the message and close.
@@ -30,20 +33,25 @@ class FinalUpdate:
         """
         closing = self._closing(attempt, record, reply)
         attempt.delivery.lease.finish()
-        for tries in range(1, TRIES + 1):
+        error: ProcessorError = DeadlineError("no time was left to try")
+        for tries in range(TRIES):
+            pause = PAUSE_SECONDS * 2 ** (tries - 1) if tries else 0.0
+            if attempt.deadline.until_stop_seconds() < pause + CALL_SECONDS + LINE_SECONDS:
+                break
+            if tries:
+                self._clock.sleep(pause)
             try:
                 self._store.close(attempt.delivery.lease, closing)
-                break
             except LostLeaseError:
                 raise
-            except ProcessorError as error:
-                pause = PAUSE_SECONDS * 2 ** (tries - 1)
-                if tries == TRIES or attempt.deadline.until_stop_seconds() < pause + CALL_SECONDS:
-                    self._report_failure(attempt, closing, error)
-                    raise FinalUpdateError("the message is sent, its record could not be closed") from error
-                self._clock.sleep(pause)
-        attempt.delivery.lease.give_up()
-        self._report_success(attempt, closing)
+            except ProcessorError as exc:
+                error = exc
+            else:
+                attempt.delivery.lease.give_up()
+                self._report_success(attempt, closing)
+                return
+        self._report_failure(attempt, closing, error)
+        raise FinalUpdateError("the message is sent, its record could not be closed") from error
 
     def _closing(self, attempt: Attempt, record: Conversation, reply: Reply) -> Closing:
         now = self._clock.now()

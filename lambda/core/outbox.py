@@ -3,12 +3,12 @@
 from datetime import datetime, timedelta
 
 from core.attempt import Attempt
-from core.conversation import EffectOwner, Reply, SentPart
+from core.conversation import Conversation, EffectOwner, Reply, SentPart
 from core.errors import DeliveryUnknownError, ProcessorError, SendTooLateError
 from core.events import Event, Metric
 from core.keyring import Keyring
 from core.ports import Clock, ConversationStore, OutboundPart, TwilioCredentials, TwilioMessage, WhatsAppGateway
-from core.reconciliation import Reconciler
+from core.reconciler import Reconciler, TwilioKeyrings
 from core.telemetry import Telemetry
 
 
@@ -35,51 +35,62 @@ class Outbox:
         self._start_window = timedelta(seconds=start_seconds)
         self._needed_seconds = timeout_seconds + clock_skew_seconds
 
-    def send_all(
-        self, attempt: Attempt, reply: Reply, intent_at: datetime | None, twilio: Keyring[TwilioCredentials]
-    ) -> None:
+    def send_all(self, attempt: Attempt, reply: Reply, record: Conversation, keyrings: TwilioKeyrings) -> None:
         """Send what `attempt.sent` does not hold yet and add it there.
 
         Args:
-            intent_at: When an earlier attempt meant to send the next part, if its outcome is not recorded.
+            record: As it was claimed: it may show an intent of an earlier attempt whose outcome is not recorded.
 
         Raises:
             DeliveryUnknownError: Whether a part was sent can't be told yet.
+            DeliveryUndecidedError: It can't be told at all.
             LostLeaseError: The conversation may be another delivery's.
             ProcessorError: Any other error means that the part after `attempt.sent` was not sent.
         """
+        twilio = keyrings(attempt.context.company_data_payload.channel_config.whatsapp.whatsapp_credentials_id)
+        intent_at, owner = record.intent_at, record.owner
         attempt.maybe_sent = intent_at is not None
         while len(attempt.sent) < len(reply.parts):
-            message = self._send_next(attempt, reply, intent_at, twilio)
-            attempt.sent.append(SentPart(message.sid, message.created_at or self._clock.now()))
+            part = self._send_next(attempt, reply, intent_at, owner, twilio, keyrings)
+            attempt.sent.append(part)
             attempt.maybe_sent = False
-            intent_at = None
+            intent_at = owner = None
             self._telemetry.metric(Metric.MESSAGES_SENT)
             self._telemetry.info(
                 Event.MESSAGE_SENT,
                 **attempt.log_fields(),
-                message_sid=message.sid,
+                message_sid=part.sid,
                 part=len(attempt.sent),
                 parts=len(reply.parts),
             )
 
     def _send_next(
-        self, attempt: Attempt, reply: Reply, intent_at: datetime | None, twilio: Keyring[TwilioCredentials]
-    ) -> TwilioMessage:
+        self,
+        attempt: Attempt,
+        reply: Reply,
+        intent_at: datetime | None,
+        owner: EffectOwner | None,
+        twilio: Keyring[TwilioCredentials],
+        keyrings: TwilioKeyrings,
+    ) -> SentPart:
         while True:
             if intent_at is not None:
-                found = self._reconciler.find(attempt, reply, intent_at, twilio)
+                owner = owner or self._owner(attempt, twilio.value())  # the release before recorded none
+                found = self._reconciler.find(attempt, reply, intent_at, owner, keyrings)
                 if found is not None:
-                    return found
+                    return self._sent(found.message, unseen=found.unseen)
                 attempt.maybe_sent = False
             owner = self._owner(attempt, twilio.value())
             intent_at = self._intend(attempt, reply, owner)
             try:
-                return self._post(attempt, reply, intent_at, owner, twilio)
+                return self._sent(self._post(attempt, reply, intent_at, owner, twilio))
             except SendTooLateError:
                 intent_at = None
             except DeliveryUnknownError:
                 self._telemetry.warning(Event.SEND_OUTCOME_UNKNOWN, **attempt.log_fields(), part=len(attempt.sent) + 1)
+
+    def _sent(self, message: TwilioMessage, *, unseen: bool = False) -> SentPart:
+        return SentPart(message.sid, message.created_at or self._clock.now(), unseen)
 
     def _owner(self, attempt: Attempt, credentials: TwilioCredentials) -> EffectOwner:
         whatsapp = attempt.context.company_data_payload.channel_config.whatsapp

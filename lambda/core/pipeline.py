@@ -30,7 +30,7 @@ from core.events import Event, Metric
 from core.keyring import Keyring
 from core.openai_processor import OpenAIProcessor
 from core.outbox import Outbox
-from core.ports import Clock, ConversationStore, Failing, Secrets
+from core.ports import Clock, ConversationStore, Failing, Secrets, TwilioCredentials
 from core.redelivery import redelivery_delay_seconds
 from core.telemetry import Telemetry
 from utils.context_processor import InvalidContextError
@@ -108,31 +108,27 @@ class MessagePipeline:
             paths = [f"frontend_payload.recipient_data.{name}" for name in left_out]
             self._telemetry.warning(Event.NAME_LEFT_OUT, **attempt.log_fields(), paths=paths)
         attempt.step = Step.SECRETS
-        whatsapp = attempt.context.company_data_payload.channel_config.whatsapp
-        twilio = Keyring(
-            whatsapp.whatsapp_credentials_id,
-            self._secrets.twilio,
-            self._secrets.drop,
-            lambda: self._telemetry.warning(Event.SECRET_REFRESHED, **attempt.log_fields()),
-        )
-        mode = twilio.value().mode
+
+        def keyring(reference: str) -> Keyring[TwilioCredentials]:
+            return Keyring(reference, self._secrets.twilio, self._secrets.drop, lambda: self._refreshed(attempt))
+
+        reference = attempt.context.company_data_payload.channel_config.whatsapp.whatsapp_credentials_id
+        mode = keyring(reference).value().mode
         reply = record.reply or self._ask(attempt, record, mode)
         attempt.step = Step.SEND
-        self._outbox.send_all(attempt, reply, record.intent_at, twilio)
+        self._outbox.send_all(attempt, reply, record, keyring)
         attempt.step = Step.CLOSE
         self._final_update.write(attempt, record, reply)
 
     def _ask(self, attempt: Attempt, record: Conversation, mode: Mode) -> Reply:
         reference = attempt.context.company_data_payload.ai_config.openai_config.whatsapp.api_key_reference
-        key = Keyring(
-            reference,
-            self._secrets.openai,
-            self._secrets.drop,
-            lambda: self._telemetry.warning(Event.SECRET_REFRESHED, **attempt.log_fields()),
-        )
+        key = Keyring(reference, self._secrets.openai, self._secrets.drop, lambda: self._refreshed(attempt))
         key.value()
         attempt.step = Step.ASK
         return self._processor.write_reply(attempt, record, mode, key)
+
+    def _refreshed(self, attempt: Attempt) -> None:
+        self._telemetry.warning(Event.SECRET_REFRESHED, **attempt.log_fields())
 
     def _refuse(self, delivery: Delivery, invalid: InvalidContextError) -> Redelivery:
         """Give back a message whose Context Object is refused; its record says so where its keys are known."""
@@ -173,6 +169,7 @@ class MessagePipeline:
             reason=str(error),
             permanent=isinstance(error, PermanentError),
             delay_seconds=delay,
+            message_sids=[row.sid for row in error.rows] if isinstance(error, DeliveryUndecidedError) else [],
         )
         self._telemetry.metric(Metric.MESSAGES_FAILED, code=error.code)
         return Redelivery(delay)

@@ -126,8 +126,8 @@ class ConversationStore(Protocol):
         """Create a record of a Context Object that was refused; one that exists is left as it is."""
         ...
 
-    def others_of(self, key: ConversationKey) -> list[Conversation]:
-        """Return the other conversations of the same recipient, as they are now (a consistent read).
+    def conversations_with(self, recipient_tel: str) -> list[Conversation]:
+        """Return all conversations of a recipient, as they are now (a consistent read).
 
         Whoever wrote them and however: of what can't be read, the rest is returned.
         """

@@ -1,178 +1,257 @@
-"""Reconciliation: find out from Twilio's own list whether a message whose answer was lost was accepted."""
+"""Reconciliation: decide from Twilio's list whether a message whose answer was lost was accepted.
 
-import json
+A pure decision: what is listed and what is recorded go in, with the time. It rests on three facts. Whoever sent a
+listed message had recorded the intent before, in a record of the same recipient. A send can only have been accepted
+within the window of its intent, so nothing older or later can be its message. And nobody waits for an answer any more
+once the lease is over, the outcome is recorded as unknown, or the attempt has given up.
+"""
+
 from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from enum import Enum, auto
 
-from core.attempt import Attempt
-from core.conversation import Conversation, Mode, Reply
-from core.errors import DeliveryUnknownError, TransientError
-from core.events import Event, Metric
-from core.keyring import Keyring
-from core.ports import Clock, ConversationStore, TwilioCredentials, TwilioMessage, WhatsAppGateway
-from core.telemetry import Telemetry
+from core.conversation import Mode
+from core.ports import TwilioMessage
+from core.resemblance import is_shown, matches, plain, proves
 
-FIRST_PAUSES_SECONDS = (1.0, 2.0, 4.0)
-"""Twilio usually lists a message at once: these looks save a receive and the rest of the window."""
-
-LATER_PAUSE_SECONDS = 10.0
-"""Between the looks of an attempt that must not give the message back."""
-
-NEXT_LOOK_SECONDS = 30.0
-"""How long to give a message back for where nothing says when more will be known."""
+API_DIRECTION = "outbound-api"
+"""Direction of what a program sent through the API."""
 
 
 @dataclass(frozen=True, slots=True)
-class Undecided:
-    """It can't be told yet whether the message was sent, and not before `until` that it was not."""
+class Windows:
+    """How long the effect of an intent may take.
+
+    Attributes:
+        reach: From an intent to the last moment at which its request could have been accepted.
+        skew: What two clocks may differ by, and Twilio's whole seconds.
+        settle: From an intent until its message is listed, if there is one.
+    """
+
+    reach: timedelta
+    skew: timedelta
+    settle: timedelta
+
+    @property
+    def look_back(self) -> timedelta:
+        """How far before an intent the list is read: far enough to see what the rivals' windows hold as well."""
+        return 3 * (self.reach + 2 * self.skew)
+
+
+@dataclass(frozen=True, slots=True)
+class Claimant:
+    """A conversation that does not know the fate of a part: ours, or a rival of the same recipient.
+
+    Attributes:
+        answer_until: Until when one of its deliveries may get Twilio's answer, or write what it got.
+        service_sid: Messaging service that its message must show, or None for none.
+        any_service: The service is not known.
+    """
+
+    conversation_id: str
+    mode: Mode
+    content: str
+    intent_at: datetime
+    answer_until: datetime | None = None
+    service_sid: str | None = None
+    any_service: bool = False
+
+    @property
+    def order(self) -> tuple[datetime, str]:
+        return self.intent_at, self.conversation_id
+
+
+@dataclass(frozen=True, slots=True)
+class Adopt:
+    """The message was accepted, and this is it.
+
+    Attributes:
+        unseen: Its text did not prove it: it is ours because it can be nobody else's.
+    """
+
+    message: TwilioMessage
+    unseen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NotSent:
+    """It was certainly not accepted, and never will be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """It can't be told before `until`."""
 
     until: datetime
 
 
-class Reconciler:
-    """Decides whether a part was sent, so that it is sent once."""
+@dataclass(frozen=True, slots=True)
+class Undecided:
+    """It can't be told from what there is: a person decides between these messages."""
 
-    def __init__(
-        self,
-        gateway: WhatsAppGateway,
-        store: ConversationStore,
-        clock: Clock,
-        telemetry: Telemetry,
-        settle_seconds: float,
-        clock_skew_seconds: float,
-    ) -> None:
-        self._gateway = gateway
-        self._store = store
-        self._clock = clock
-        self._telemetry = telemetry
-        self._settle = timedelta(seconds=settle_seconds)
-        self._skew = timedelta(seconds=clock_skew_seconds + 1)  # Twilio's times are in whole seconds
-
-    def find(
-        self, attempt: Attempt, reply: Reply, intent_at: datetime, twilio: Keyring[TwilioCredentials]
-    ) -> TwilioMessage | None:
-        """Return the message of the pending part, or None once it is certain that there is none.
-
-        Raises:
-            DeliveryUnknownError: It can't be told yet; the message goes back to the queue until it can.
-        """
-        looks = 0
-        while True:
-            found = self._look(attempt, reply, intent_at, twilio)
-            if found is None:
-                return None
-            if isinstance(found, TwilioMessage):
-                self._telemetry.info(Event.SEND_RECONCILED, **attempt.log_fields(), message_sid=found.sid)
-                self._telemetry.metric(Metric.RECONCILED)
-                return found
-            self._pause(attempt, found.until, looks)
-            looks += 1
-
-    def _pause(self, attempt: Attempt, until: datetime, looks: int) -> None:
-        """Wait for the next look, or give the message back where waiting costs nothing."""
-        rest = (until - self._clock.now()).total_seconds()
-        if looks < len(FIRST_PAUSES_SECONDS):
-            pause = FIRST_PAUSES_SECONDS[looks]
-        elif attempt.last_receive:
-            pause = min(max(rest, 1.0), LATER_PAUSE_SECONDS)
-        else:
-            raise _not_known_yet(rest)
-        if pause + 1 > attempt.deadline.remaining_seconds():
-            raise _not_known_yet(rest)
-        self._clock.sleep(pause)
-
-    def _look(
-        self, attempt: Attempt, reply: Reply, intent_at: datetime, twilio: Keyring[TwilioCredentials]
-    ) -> TwilioMessage | Undecided | None:
-        part = reply.parts[len(attempt.sent)]
-        whatsapp = attempt.context.company_data_payload.channel_config.whatsapp
-        asked_at = self._clock.now()
-        try:
-            listed = twilio.use(
-                lambda credentials: self._gateway.list_messages(
-                    attempt.key.recipient_tel, whatsapp.company_whatsapp_number, credentials, intent_at - self._skew
-                )
-            )
-            candidates = [
-                message
-                for message in listed
-                if message.created_at is not None
-                and message.created_at >= intent_at - self._skew
-                and matches(reply.mode, part, message.body)
-            ]
-            if candidates:
-                return self._own(attempt, reply, intent_at, asked_at, candidates)
-        except TransientError as error:
-            self._telemetry.warning(Event.LIST_FAILED, **attempt.log_fields(), code=error.code, reason=str(error))
-            return Undecided(asked_at + timedelta(seconds=NEXT_LOOK_SECONDS))
-        settled_at = intent_at + self._settle
-        return None if asked_at >= settled_at else Undecided(settled_at)
-
-    def _own(
-        self, attempt: Attempt, reply: Reply, intent_at: datetime, asked_at: datetime, candidates: list[TwilioMessage]
-    ) -> TwilioMessage | Undecided | None:
-        """Pick the candidate that is this conversation's own.
-
-        The table is read after the list: whoever sent a listed message had recorded the intent before. So a candidate
-        that no other conversation holds, and that none with an open intent could have sent, can only be ours.
-        Conversations that are open with the same content share the candidates in the order of their intents, once
-        nobody can get an answer from Twilio any more and the list is complete for all of them. A candidate that an open
-        conversation with other content could have sent is left alone until that one knows.
-        """
-        part = reply.parts[len(attempt.sent)]
-        others = self._store.others_of(attempt.key)
-        taken = {sid for other in others for sid in other.held_sids} | {sent.sid for sent in attempt.sent}
-        free = sorted((m for m in candidates if m.sid not in taken), key=lambda m: (m.created_at, m.sid))
-        rivals = [other for other in others if any(may_be_its_own(other, m) for m in free)]
-        twins = [other for other in rivals if other.pending_part == part]
-        lookalikes = [other for other in rivals if other.pending_part != part]
-        clear = [m for m in free if not any(may_be_its_own(other, m) for other in lookalikes)]
-        if clear and not twins:
-            return clear[0]
-        if rivals:
-            self._store.record_unknown(attempt.delivery.lease, asked_at)
-        decided_at = self._decided_at(intent_at, asked_at, rivals)
-        if asked_at < decided_at:
-            return Undecided(decided_at)
-        if lookalikes or any(twin.may_get_answer(asked_at.timestamp()) for twin in twins):
-            return Undecided(asked_at + timedelta(seconds=NEXT_LOOK_SECONDS))
-        place = sum(
-            (twin.intent_at, twin.key.conversation_id) < (intent_at, attempt.key.conversation_id) for twin in twins
-        )
-        return clear[place] if place < len(clear) else None
-
-    def _decided_at(self, intent_at: datetime, asked_at: datetime, rivals: Sequence[Conversation]) -> datetime:
-        """Return when the list is complete for all, and whoever waited for an answer has given up or been replaced."""
-        moments = [intent_at + self._settle]
-        for rival in rivals:
-            if rival.intent_at is not None:
-                moments.append(rival.intent_at + self._settle)
-            if rival.may_get_answer(asked_at.timestamp()):
-                lease_end = datetime.fromtimestamp(rival.lease_expires_at, tz=intent_at.tzinfo)
-                moments.append(lease_end + timedelta(seconds=NEXT_LOOK_SECONDS))
-        return max(moments)
+    rows: tuple[TwilioMessage, ...]
 
 
-def matches(mode: Mode, content: str, body: str) -> bool:
-    """Whether a listed message's body is what `content` was rendered to.
+Decision = Adopt | NotSent | Wait | Undecided
 
-    Text must be equal; of a template, whose wording Twilio keeps, every variable's value must occur. White space does
-    not count.
+
+class Evidence(Enum):
+    """Why a listed message may be a claimant's."""
+
+    NONE = auto()
+    TEXT = auto()
+    EXCLUSION = auto()
+    """Its text is not shown, or too short to prove anything."""
+
+
+def decide(
+    ours: Claimant,
+    rivals: Sequence[Claimant],
+    listed: Sequence[TwilioMessage],
+    held_sids: AbstractSet[str],
+    windows: Windows,
+    now: datetime,
+) -> tuple[Decision, bool]:
+    """Return the decision, and whether rivals had a part in it.
+
+    Args:
+        rivals: Conversations of the same recipient, sender and account that do not know the fate of a part.
+        held_sids: Messages that a record names.
     """
-    shown = " ".join(body.split())
-    if mode is Mode.FREE_FORM:
-        return shown == " ".join(content.split())
-    return all(value in shown for value in json.loads(content).values())
-
-
-def may_be_its_own(other: Conversation, message: TwilioMessage) -> bool:
-    """Whether a listed message may be the one that another conversation does not know the fate of."""
-    part = other.pending_part
-    return part is not None and other.reply is not None and matches(other.reply.mode, part, message.body)
-
-
-def _not_known_yet(rest_seconds: float) -> DeliveryUnknownError:
-    return DeliveryUnknownError(
-        "Twilio may have accepted the message and does not list it yet", retry_after_seconds=max(rest_seconds, 0.0)
+    rows = sorted(
+        (row for row in listed if row.sid not in held_sids and row.direction != "inbound"),
+        key=lambda row: (row.created_at is None, row.created_at or now, row.sid),
     )
+    case = _Case(ours, list(rivals), rows, windows)
+    case.drop_served_rivals()
+    clear = [
+        row for row in rows if case.evidence(ours, row) is Evidence.TEXT and not case.owners(row, rivals_only=True)
+    ]
+    if clear:
+        return Adopt(like(ours, clear), unseen=False), False
+    claimants, contested = case.component()
+    has_rivals = len(claimants) > 1
+    known_at = max(max(claimant.intent_at + windows.settle, claimant.answer_until or now) for claimant in claimants)
+    if now < known_at:
+        return Wait(known_at), has_rivals
+    return case.settle(claimants, contested), has_rivals
+
+
+@dataclass(slots=True)
+class _Case:
+    ours: Claimant
+    rivals: list[Claimant]
+    rows: list[TwilioMessage]
+    windows: Windows
+    served_sids: set[str] = field(default_factory=set)
+
+    def evidence(self, claimant: Claimant, row: TwilioMessage) -> Evidence:
+        if row.created_at is None or not self.in_window(claimant, row.created_at):
+            return Evidence.NONE
+        if not is_shown(row.body):
+            return Evidence.EXCLUSION if agrees(claimant, row) else Evidence.NONE
+        if not matches(claimant.mode, claimant.content, row.body):
+            return Evidence.NONE
+        if proves(claimant.mode, claimant.content):
+            return Evidence.TEXT
+        return Evidence.EXCLUSION if agrees(claimant, row) else Evidence.NONE
+
+    def in_window(self, claimant: Claimant, moment: datetime) -> bool:
+        skew = self.windows.skew
+        return claimant.intent_at - skew <= moment <= claimant.intent_at + self.windows.reach + skew
+
+    def owners(self, row: TwilioMessage, *, rivals_only: bool = False) -> list[Claimant]:
+        """Return the claimants that a message may belong to."""
+        claimants = self.rivals if rivals_only else [self.ours, *self.rivals]
+        return [claimant for claimant in claimants if self.evidence(claimant, row) is not Evidence.NONE]
+
+    def drop_served_rivals(self) -> None:
+        """Leave out rivals that find their own message by its text, for they take no other."""
+        served = set()
+        for row in self.rows:
+            owners = self.owners(row)
+            if len(owners) == 1 and owners[0] is not self.ours and self.evidence(owners[0], row) is Evidence.TEXT:
+                served.add(owners[0].conversation_id)
+                self.served_sids.add(row.sid)
+        self.rivals = [rival for rival in self.rivals if rival.conversation_id not in served]
+
+    def component(self) -> tuple[list[Claimant], list[TwilioMessage]]:
+        """Return every claimant that the decision depends on, and the messages between which they choose."""
+        claimants, rows = {self.ours.conversation_id: self.ours}, dict[str, TwilioMessage]()
+        grown = True
+        while grown:
+            grown = False
+            for row in self.rows:
+                owners = self.owners(row)
+                if row.sid in rows or not any(owner.conversation_id in claimants for owner in owners):
+                    continue
+                rows[row.sid] = row
+                claimants |= {owner.conversation_id: owner for owner in owners}
+                grown = True
+        return sorted(claimants.values(), key=lambda claimant: claimant.order), list(rows.values())
+
+    def settle(self, claimants: list[Claimant], contested: list[TwilioMessage]) -> Decision:
+        """Decide once nothing can change any more."""
+        strange = self._strange(contested)
+        if contested:
+            mine = self._share(claimants, contested)
+            if mine is None:
+                return Undecided((*contested, *strange))
+            if isinstance(mine, TwilioMessage):
+                unseen = self.evidence(self.ours, mine) is not Evidence.TEXT
+                if unseen and any(row.created_at is None or not is_shown(row.body) for row in strange):
+                    return Undecided((*contested, *strange))
+                return Adopt(mine, unseen)
+        return Undecided(tuple(strange)) if strange else NotSent()
+
+    def _share(self, claimants: list[Claimant], contested: list[TwilioMessage]) -> TwilioMessage | NotSent | None:
+        """Share messages out in the order of the intents; return ours, that there is none for us, or None for no way.
+
+        As many as there are claimants: each has one. Of equal content, it does not matter who has which, and whoever
+        goes without may send. Of other content, nobody can say who goes without.
+        """
+        equal = all((c.mode, c.content) == (self.ours.mode, self.ours.content) for c in claimants)
+        proven = all(any(self.evidence(c, row) is Evidence.TEXT for c in claimants) for row in contested)
+        may_share = len(contested) == len(claimants) or (equal and (proven or len(contested) < len(claimants)))
+        if not may_share:
+            return None
+        free, shares = list(contested), dict[str, TwilioMessage]()
+        for claimant in claimants:
+            possible = [row for row in free if self.evidence(claimant, row) is not Evidence.NONE]
+            if possible:
+                share = like(claimant, possible)
+                shares[claimant.conversation_id] = share
+                free.remove(share)
+        if not equal and len(shares) < len(claimants):
+            return None
+        return shares.get(self.ours.conversation_id, NotSent())
+
+    def _strange(self, contested: list[TwilioMessage]) -> list[TwilioMessage]:
+        """Return messages that nobody is known to have sent, and that may be ours all the same."""
+        known = self.served_sids | {row.sid for row in contested}
+        strange = []
+        for row in self.rows:
+            if row.sid in known:
+                continue
+            if row.created_at is None:
+                if not is_shown(row.body) or matches(self.ours.mode, self.ours.content, row.body):
+                    strange.append(row)
+            elif self.in_window(self.ours, row.created_at) and not (is_shown(row.body) and self._is_rivals(row)):
+                strange.append(row)
+        return strange
+
+    def _is_rivals(self, row: TwilioMessage) -> bool:
+        return bool(self.owners(row, rivals_only=True))
+
+
+def like(claimant: Claimant, rows: Sequence[TwilioMessage]) -> TwilioMessage:
+    """Return the first message that shows a claimant's text unaltered, else the first."""
+    return next((row for row in rows if plain(row.body) == plain(claimant.content)), rows[0])
+
+
+def agrees(claimant: Claimant, row: TwilioMessage) -> bool:
+    """Whether what Twilio shows beside the text is what the claimant's message would show."""
+    is_same_service = claimant.any_service or row.messaging_service_sid == claimant.service_sid
+    return is_same_service and row.direction in {"", API_DIRECTION}

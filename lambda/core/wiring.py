@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 
 from core.attempt import Jitter
@@ -16,7 +17,8 @@ from core.openai_processor import OpenAIProcessor
 from core.outbox import Outbox
 from core.pipeline import MessagePipeline
 from core.ports import Clock, ConversationStore, MessageQueue, Secrets, WhatsAppGateway
-from core.reconciliation import Reconciler
+from core.reconciler import Reconciler
+from core.reconciliation import Windows
 from core.telemetry import Telemetry
 from utils.assistant_definition import AssistantDefinitions
 from utils.context_processor import parse_context
@@ -73,7 +75,7 @@ def pipeline(settings: Settings, ports: Ports) -> MessagePipeline:
         outbox=Outbox(
             gateway=ports.whatsapp,
             store=store,
-            reconciler=Reconciler(ports.whatsapp, store, clock, telemetry, settings.settle_seconds, CLOCK_SKEW_SECONDS),
+            reconciler=Reconciler(ports.whatsapp, store, clock, telemetry, windows(settings)),
             clock=clock,
             telemetry=telemetry,
             timeout_seconds=settings.twilio_timeout_seconds,
@@ -86,6 +88,14 @@ def pipeline(settings: Settings, ports: Ports) -> MessagePipeline:
         jitter=ports.jitter,
         max_receive_count=settings.max_receive_count,
         clock_skew_seconds=CLOCK_SKEW_SECONDS,
+    )
+
+
+def windows(settings: Settings) -> Windows:
+    return Windows(
+        reach=timedelta(seconds=settings.send_start_seconds + settings.twilio_timeout_seconds),
+        skew=timedelta(seconds=CLOCK_SKEW_SECONDS + 1),  # Twilio's times are in whole seconds
+        settle=timedelta(seconds=settings.settle_seconds),
     )
 
 

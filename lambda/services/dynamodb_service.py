@@ -60,13 +60,21 @@ class DynamoDBConversationStore:
     took effect is a success: `lease_owner` shows that while the lease is held, `last_owner` afterwards.
     """
 
-    def __init__(self, client: "DynamoDBClient", table_name: str, retention_days: int = 0) -> None:
+    def __init__(
+        self,
+        client: "DynamoDBClient",
+        table_name: str,
+        retention_days: int = 0,
+        closing_client: "DynamoDBClient | None" = None,
+    ) -> None:
         """Make a store.
 
         Args:
+            closing_client: For the final update, which must end soon: one try, with short timeouts.
             retention_days: When DynamoDB may delete a record (attribute `expires_at`); 0 keeps it for ever.
         """
         self._client = client
+        self._closing_client = closing_client or client
         self._table_name = table_name
         self._retention = timedelta(days=retention_days)
 
@@ -232,6 +240,7 @@ class DynamoDBConversationStore:
             {":messages": messages, ":none": []},
             shared={"conversation_status": Status.SENT, "task_complete": 1},
             also_set="messages = list_append(if_not_exists(messages, :none), :messages)",
+            client=self._closing_client,
         )
 
     def fail(self, lease: Lease, failing: Failing) -> None:
@@ -281,18 +290,17 @@ class DynamoDBConversationStore:
             if old_item(exc) is None:
                 raise classify(exc) from exc
 
-    def others_of(self, key: ConversationKey) -> list[Conversation]:
+    def conversations_with(self, recipient_tel: str) -> list[Conversation]:
         pages = self._client.get_paginator("query").paginate(
             TableName=self._table_name,
             KeyConditionExpression="recipient_tel = :recipient",
-            ExpressionAttributeValues=serialize({":recipient": key.recipient_tel}),
+            ExpressionAttributeValues=serialize({":recipient": recipient_tel}),
             ConsistentRead=True,
         )
         try:
-            items = [deserialize(item) for page in pages for item in page["Items"]]
+            return [read_conversation(deserialize(item)) for page in pages for item in page["Items"]]
         except (ClientError, BotoCoreError) as exc:
             raise classify(exc) from exc
-        return [read_conversation(item) for item in items if item["conversation_id"] != key.conversation_id]
 
     def _expires_at(self, moment: datetime) -> int:
         return int((moment + self._retention).timestamp())
@@ -306,6 +314,7 @@ class DynamoDBConversationStore:
         *,
         shared: Mapping[str, Any] | None = None,
         also_set: str = "",
+        client: "DynamoDBClient | None" = None,
     ) -> None:
         """Make a fenced write.
 
@@ -327,6 +336,7 @@ class DynamoDBConversationStore:
                         f"{_OWN} AND {_STATUS_IS_OURS}",
                         {**values, **_OUR_STATUSES},
                         also_set=also_set,
+                        client=client,
                     )
                 except ClientError as exc:
                     existing = old_item(exc)
@@ -334,7 +344,7 @@ class DynamoDBConversationStore:
                         raise
                 else:
                     return
-            self._update(lease.key, sets, removes, _OWN, values, also_set=also_set)
+            self._update(lease.key, sets, removes, _OWN, values, also_set=also_set, client=client)
         except (ClientError, BotoCoreError) as exc:
             existing = old_item(exc)
             if existing is None:
@@ -353,6 +363,7 @@ class DynamoDBConversationStore:
         also_set: str = "",
         add: str = "",
         returns: Literal["NONE", "ALL_NEW"] = "NONE",
+        client: "DynamoDBClient | None" = None,
     ) -> dict[str, Any]:
         """Change a record and return it as it is then, if asked for; its retention counts from here."""
         if self._retention and "updated_at" in sets:
@@ -363,7 +374,7 @@ class DynamoDBConversationStore:
             expression += " REMOVE " + ", ".join(f"#{name}" for name in removes)
         if add:
             expression += f" ADD {add}"
-        answer = self._client.update_item(
+        answer = (client or self._client).update_item(
             TableName=self._table_name,
             Key=serialize(key_attributes(key)),
             UpdateExpression=expression,

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 import composition
 from core.batch import BatchProcessor
 from core.outbox import Outbox
-from core.reconciliation import Reconciler
+from core.reconciler import Reconciler
 from core.wiring import Ports, wire
 from utils.settings import Settings
 

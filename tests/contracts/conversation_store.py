@@ -743,9 +743,9 @@ class ConversationStoreContract:
 
         assert self.look(store, owner.key).write_number == 4
 
-    # Others
+    # Conversations of one recipient
 
-    def test_the_other_conversations_of_a_recipient_are_found(self, store: ConversationStore) -> None:
+    def test_all_conversations_of_a_recipient_are_found(self, store: ConversationStore) -> None:
         recipient = new_recipient()
         one, two, own = (Actor(store, new_key(recipient)) for _ in range(3))
         for actor in (one, two, own, Actor(store, new_key())):
@@ -753,24 +753,22 @@ class ConversationStoreContract:
         store.intend(one.lease, PARTS_REPLY, [SentPart("SM1", at(3))], at(4), OWNER)
         store.close(two.lease, closing("SM2"))
 
-        others = {other.key: other for other in store.others_of(own.key)}
+        found = {conversation.key: conversation for conversation in store.conversations_with(recipient)}
 
-        assert set(others) == {one.key, two.key}
-        assert others[one.key].pending_part == PARTS_REPLY.parts[1]
-        assert others[one.key].may_get_answer(at(4).timestamp())
-        assert [part.sid for part in others[two.key].sent] == ["SM2"]
+        assert set(found) == {one.key, two.key, own.key}
+        assert found[one.key].pending_part == PARTS_REPLY.parts[1]
+        assert found[one.key].may_get_answer(at(4).timestamp())
+        assert found[one.key].held_sids == {"SM1"}
+        assert found[two.key].held_sids == {"SM2"}
 
-    def test_a_recipient_may_have_no_other_conversation(self, store: ConversationStore, owner: Actor) -> None:
-        assert store.others_of(owner.key) == []
-        assert store.others_of(new_key()) == []
+    def test_a_recipient_may_have_no_conversation(self, store: ConversationStore) -> None:
+        assert store.conversations_with(new_recipient()) == []
 
-    def test_others_are_as_they_are_now(self, store: ConversationStore, owner: Actor) -> None:
-        neighbour = new_key(owner.key.recipient_tel)
-
+    def test_conversations_are_as_they_are_now(self, store: ConversationStore, owner: Actor) -> None:
         for seconds in range(20):
             store.intend(owner.lease, TEMPLATE_REPLY, [], at(seconds), OWNER)
-            (other,) = store.others_of(neighbour)
-            assert other.intent_at == at(seconds)
+            (found,) = store.conversations_with(owner.key.recipient_tel)
+            assert found.intent_at == at(seconds)
 
     def test_more_conversations_than_one_answer_holds_are_all_found(self, store: ConversationStore) -> None:
         recipient = new_recipient()
@@ -778,9 +776,9 @@ class ConversationStoreContract:
         for key in keys:
             store.create(key, new_lease(key), {"project_data": "x" * 350_000}, mark(), needs_attention=False)
 
-        others = store.others_of(new_key(recipient))
+        found = store.conversations_with(recipient)
 
-        assert {other.key for other in others} == set(keys)
+        assert {conversation.key for conversation in found} == set(keys)
 
 
 def at_once(calls: list[Callable[[], Any]]) -> list[Any]:

@@ -16,7 +16,7 @@ from core.errors import (
     TransientError,
 )
 from core.ports import OutboundPart, TwilioCredentials, TwilioMessage, WhatsAppGateway
-from core.reconciliation import matches
+from core.resemblance import matches
 from utils.redaction import Secret
 
 RECIPIENT, OTHER_RECIPIENT = "+447700900123", "+447700900456"

@@ -225,13 +225,9 @@ class InMemoryConversationStore:
             self.records[key] = Record(refused, attempts=0, needs_attention=True)
 
     @atomic
-    def others_of(self, key: ConversationKey) -> list[Conversation]:
-        self.reads.append("others_of")
-        return [
-            record.conversation
-            for other, record in self.records.items()
-            if other.recipient_tel == key.recipient_tel and other != key
-        ]
+    def conversations_with(self, recipient_tel: str) -> list[Conversation]:
+        self.reads.append("conversations_with")
+        return [record.conversation for key, record in self.records.items() if key.recipient_tel == recipient_tel]
 
     def _fenced(self, write: str, lease: Lease, **changes: object) -> Record:
         self.writes.append(write)

@@ -47,7 +47,7 @@ MENU: Mapping[str, tuple[Fault, ...]] = {
     "store.close": (*_ALWAYS, Fault.REPEAT),
     "store.fail": (*_ALWAYS, Fault.REPEAT),
     "store.reject": _ALWAYS,
-    "store.others_of": (Fault.CRASH_BEFORE, Fault.FAIL, Fault.SLOW, Fault.PAUSE),
+    "store.conversations_with": (Fault.CRASH_BEFORE, Fault.FAIL, Fault.SLOW, Fault.PAUSE),
     "secrets.read": (Fault.CRASH_BEFORE, Fault.FAIL, Fault.REFUSE, Fault.SLOW),
     "model.open_thread": (*_ALWAYS, Fault.THROTTLE),
     "model.start_run": (*_ALWAYS, Fault.THROTTLE, Fault.REFUSE),

@@ -7,7 +7,7 @@ from typing import Any
 from unittest.mock import patch
 
 import core.pipeline
-import core.reconciliation
+import core.reconciler
 import core.run_watch
 from core.attempt import Attempt
 from core.batch import LeaseRenewal
@@ -18,7 +18,8 @@ from core.lease import Lease
 from core.outbox import Outbox
 from core.pipeline import MessagePipeline
 from core.ports import Failing
-from core.reconciliation import Reconciler
+from core.reconciler import Reconciler
+from core.reconciliation import Adopt, NotSent, decide
 from core.redelivery import redelivery_delay_seconds
 from tests.fakes.store import InMemoryConversationStore
 from tests.fakes.whatsapp import InMemoryWhatsApp
@@ -51,21 +52,23 @@ def no_check_between_lease_and_send() -> Any:
 
 
 def adopt_any_sid() -> Any:
-    return patch.object(Reconciler, "_own", lambda _self, *args: args[-1][0])
+    def careless(_ours: Any, _rivals: Any, listed: Any, *_: Any) -> Any:
+        return (Adopt(listed[0], unseen=False) if listed else NotSent()), False
+
+    return patch.object(core.reconciler, "decide", careless)
 
 
 def adopt_what_may_be_anothers() -> Any:
-    return patch.object(Conversation, "pending_part", None)
+    return patch.object(core.reconciler, "decide", lambda ours, _rivals, *args: decide(ours, [], *args))
 
 
 def ignore_what_others_may_have_sent() -> Any:
-    def equal(other: Conversation, message: Any) -> bool:
-        return other.pending_part is not None and rendered_alike(other.pending_part, message.body)
+    """Only rivals of equal content count."""
 
-    def rendered_alike(part: str, body: str) -> bool:
-        return part in body
+    def alone(ours: Any, rivals: Any, *args: Any) -> Any:
+        return decide(ours, [rival for rival in rivals if rival.content == ours.content], *args)
 
-    return patch.object(core.reconciliation, "may_be_its_own", equal)
+    return patch.object(core.reconciler, "decide", alone)
 
 
 def resend_at_once_after_a_timeout() -> Any:

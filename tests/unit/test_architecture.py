@@ -37,7 +37,7 @@ SDKS = {
     "secrets manager": {"botocore.exceptions", "mypy_boto3_secretsmanager"},
     "sqs": {"botocore.exceptions", "mypy_boto3_sqs"},
     "openai": {"openai", "httpx2"},
-    "twilio": {"twilio", "urllib3"},
+    "twilio": {"twilio"},
 }
 """What an adapter may import besides the standard library, core and utils."""
 

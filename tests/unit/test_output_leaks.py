@@ -13,7 +13,6 @@ from typing import Any
 import httpx2
 import pytest
 from botocore.exceptions import ClientError
-from urllib3.exceptions import ProtocolError
 
 import index
 from core.conversation import ConversationKey
@@ -24,6 +23,7 @@ from sandbox.stubs import OPENAI_KEY, TWILIO_AUTH_TOKEN, Outcome, answer, delay,
 from services.dynamodb_service import DynamoDBConversationStore
 from services.secrets_manager_service import SecretsManagerSecrets
 from services.sqs_service import SqsMessageQueue
+from services.twilio_http import AnswerLostError
 from tests.fakes.captured_output import CapturedOutput
 from tests.fakes.faulty import Faulty
 from tests.fakes.function import SETTINGS
@@ -297,7 +297,7 @@ FAILURES = [
     pytest.param(action(ASK, answer(200, raw=EVERYTHING)), id="OpenAI answers with text"),
     pytest.param(action(CREATE, delay(30)), id="Twilio is late"),
     pytest.param(action(ASK, delay(30)), id="OpenAI is late"),
-    pytest.param(wire_breaks("twilio", ProtocolError(EVERYTHING)), id="connection to Twilio breaks"),
+    pytest.param(wire_breaks("twilio", AnswerLostError(EVERYTHING)), id="connection to Twilio breaks"),
     pytest.param(wire_breaks("twilio", RuntimeError(EVERYTHING)), id="unforeseen at Twilio"),
     pytest.param(wire_breaks("openai", httpx2.ReadError(EVERYTHING)), id="connection to OpenAI breaks"),
     pytest.param(wire_breaks("openai", RuntimeError(EVERYTHING)), id="unforeseen at OpenAI"),

@@ -650,6 +650,7 @@ def test_a_refused_second_part_keeps_what_was_sent(core: Core) -> None:
 
 
 def test_an_unforeseen_exception_while_sending_keeps_the_intent(core: Core) -> None:
+    core.model.outcome.report = report(RunState.COMPLETED, text='{"1": "Ana", "2": "Acme Coffee Roasters"}')
     core.whatsapp = Faulty(core.whatsapp)
     core.whatsapp.plan("send", KeyError("+447700900123 secret text"), after_effect=True)
 
@@ -716,13 +717,13 @@ def test_a_message_that_an_open_conversation_with_other_content_may_have_sent_is
 
 
 def test_a_message_that_only_this_conversation_may_have_sent_is_adopted_beside_an_open_one(core: Core) -> None:
-    core.model.outcome.report = report(RunState.COMPLETED, text='{"1": "Ana", "2": "Acme"}')
+    core.model.outcome.report = report(RunState.COMPLETED, text='{"1": "Ana", "2": "Acme Coffee Roasters"}')
     core.whatsapp = Faulty(core.whatsapp)
     core.whatsapp.plan("send", ProcessDied(), after_effect=True)
     core.whatsapp.plan("send", LOST, after_effect=True)
     with pytest.raises(ProcessDied):
         core.receive(body=make_body(conversation_id="conv-1"))
-    core.model.outcome.report = report(RunState.COMPLETED, text='{"1": "Zoe"}')
+    core.model.outcome.report = report(RunState.COMPLETED, text='{"1": "Zoe of the Tea House"}')
 
     verdict = core.receive(message_id="m-2", body=make_body(conversation_id="conv-2"))
 

@@ -1,16 +1,15 @@
 """Vendors: whether a key is good, asked by the real SDKs."""
 
 import json
-from io import BytesIO
-from typing import Any, Self
+from typing import Any
 
 import httpx2
 import pytest
-import urllib3
 
 from core.ports import TwilioCredentials
 from ops.answers import Finding
 from ops.vendors import Vendors
+from services import twilio_http
 from tests.fakes.clock import FakeClock
 from utils.redaction import Secret
 from utils.settings import Settings
@@ -72,32 +71,23 @@ def test_openai_key_is_judged_by_the_list_of_models(status: int, body: Any, verd
     assert finding.advice or verdict == "ok"
 
 
-class TwilioPool:
-    """Answers every request alike, in place of `urllib3.PoolManager`."""
+class TwilioWire:
+    """Answers every request alike, in place of `services.twilio_http.exchange`."""
 
     def __init__(self, status: int, body: Any) -> None:
         self._status = status
         self._body = body
         self.requests: list[tuple[str, str]] = []
 
-    def __call__(self, **_: Any) -> Self:
-        return self
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Nothing is kept open."""
-
-    def request(self, method: str, url: str, **_: Any) -> urllib3.HTTPResponse:
+    def __call__(self, method: str, url: str, *_: Any) -> twilio_http.Answer:
         self.requests.append((method, url.partition("?")[0]))
         if isinstance(self._body, Exception):
             raise self._body
-        return urllib3.HTTPResponse(BytesIO(json.dumps(self._body).encode()), status=self._status)
+        return twilio_http.Answer(self._status, {}, json.dumps(self._body).encode())
 
 
 REFUSED = {"code": 20003, "message": "Authenticate", "status": 401}
-NO_CONNECTION = urllib3.exceptions.NewConnectionError(None, "refused")  # type: ignore[arg-type]
+NO_CONNECTION = twilio_http.NotSentError("ConnectionRefusedError")
 NO_MESSAGES = {"messages": [], "page": 0, "page_size": 50, "next_page_uri": None, "uri": "/"}
 
 
@@ -113,13 +103,13 @@ NO_MESSAGES = {"messages": [], "page": 0, "page_size": 50, "next_page_uri": None
 def test_twilio_key_is_judged_by_the_list_of_messages(
     monkeypatch: pytest.MonkeyPatch, status: int, body: Any, verdict: str, detail: str
 ) -> None:
-    pool = TwilioPool(status, body)
-    monkeypatch.setattr(urllib3, "PoolManager", pool)
+    wire = TwilioWire(status, body)
+    monkeypatch.setattr(twilio_http, "exchange", wire)
 
     finding = Vendors(now=FakeClock().now).twilio(CREDENTIALS, make_settings())
 
     assert (finding.check, finding.verdict, finding.detail) == ("Twilio key", verdict, detail)
-    assert {method for method, _ in pool.requests} == {"GET"}
+    assert {method for method, _ in wire.requests} == {"GET"}
     assert "the-token" not in finding.model_dump_json()
 
 
@@ -150,13 +140,13 @@ def approval(status: str, **details: str) -> dict[str, Any]:
 def test_template_is_judged_by_its_approval(
     monkeypatch: pytest.MonkeyPatch, status: int, body: Any, verdict: str, detail: str
 ) -> None:
-    pool = TwilioPool(status, body)
-    monkeypatch.setattr(urllib3, "PoolManager", pool)
+    wire = TwilioWire(status, body)
+    monkeypatch.setattr(twilio_http, "exchange", wire)
 
     finding = Vendors(now=FakeClock().now).template(CREDENTIALS, make_settings())
 
     assert (finding.check, finding.verdict, finding.detail) == ("template", verdict, detail)
-    assert pool.requests == [("GET", f"https://content.twilio.com/v1/Content/{TEMPLATE}/ApprovalRequests")]
+    assert wire.requests == [("GET", f"https://content.twilio.com/v1/Content/{TEMPLATE}/ApprovalRequests")]
 
 
 def test_template_is_not_asked_for_where_twilio_is_somebody_else() -> None:

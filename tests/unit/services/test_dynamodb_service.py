@@ -77,8 +77,8 @@ def table() -> Iterator[Stubber]:
         stubber.assert_no_pending_responses()
 
 
-def store_on(table: Stubber, **options: int) -> DynamoDBConversationStore:
-    return DynamoDBConversationStore(cast("DynamoDBClient", table.client), TABLE, **options)
+def store_on(table: Stubber, retention_days: int = 0) -> DynamoDBConversationStore:
+    return DynamoDBConversationStore(cast("DynamoDBClient", table.client), TABLE, retention_days)
 
 
 @pytest.fixture
@@ -688,7 +688,7 @@ def test_a_record_that_we_gave_up_and_another_took_is_not_ours(
 # Others
 
 
-def test_other_conversations_are_read_consistently_page_by_page(
+def test_conversations_of_a_recipient_are_read_consistently_page_by_page(
     table: Stubber, store: DynamoDBConversationStore
 ) -> None:
     first = OTHERS_ITEM | {"conversation_id": {"S": "conv-0"}}
@@ -703,9 +703,9 @@ def test_other_conversations_are_read_consistently_page_by_page(
     later = OTHERS_ITEM | {"conversation_id": {"S": "conv-2"}}
     table.add_response("query", {"Items": [OTHERS_ITEM, later]}, query | {"ExclusiveStartKey": next_key})
 
-    others = store.others_of(KEY)
+    found = store.conversations_with(KEY.recipient_tel)
 
-    assert [other.key.conversation_id for other in others] == ["conv-0", "conv-2"]
+    assert [conversation.key.conversation_id for conversation in found] == ["conv-0", "conv-1", "conv-2"]
 
 
 # Failures
@@ -731,7 +731,7 @@ def test_whatever_may_pass_is_transient(
     calls: dict[str, Callable[[], object]] = {
         "put_item": lambda: create(store, lease),
         "update_item": lambda: store.renew(lease, ENDS_AT),
-        "query": lambda: store.others_of(KEY),
+        "query": lambda: store.conversations_with(KEY.recipient_tel),
     }
 
     with pytest.raises(StoreUnavailableError) as caught:

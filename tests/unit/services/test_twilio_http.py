@@ -1,117 +1,96 @@
-"""Transport of the Twilio SDK: what one request looks like on the wire."""
+"""Transport of the Twilio SDK: what one request looks like; `tests/integration/transport` has what sockets do."""
 
 import base64
 import ssl
+import time
+from collections.abc import Callable, Mapping
 from datetime import timedelta
-from typing import Any, Self
 
 import pytest
-import urllib3
 
 from core.errors import SendTooLateError
-from services.twilio_http import CONNECT_SECONDS, OneShotHttpClient
+from services import twilio_http
+from services.twilio_http import Answer, OneShotHttpClient
 from tests.fakes.clock import START, FakeClock
 
 URL = "https://api.twilio.com/2010-04-01/Accounts/AC1/Messages.json"
 
 
-class FakePool:
+class Wire:
     """Answers every request alike, and keeps what it was given."""
 
-    def __init__(self, **options: Any) -> None:
-        self.options = options
-        self.requests: list[tuple[str, str, dict[str, Any]]] = []
-        self.closed = False
-        self.answer = urllib3.HTTPResponse(b'{"ok": "\xc3\xa9"}', {"Retry-After": "7"}, 201)
+    def __init__(self) -> None:
+        self.requests: list[tuple[str, str, Mapping[str, str], bytes | None]] = []
+        self.timeouts: list[float] = []
+        self.takes_seconds = 0.0
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.closed = True
-
-    def request(self, method: str, url: str, **options: Any) -> urllib3.HTTPResponse:
-        self.requests.append((method, url, options))
-        return self.answer
+    def __call__(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        timeout_seconds: float,
+        check_start: Callable[[], None],
+    ) -> Answer:
+        self.timeouts.append(timeout_seconds)
+        check_start()
+        self.requests.append((method, url, headers, body))
+        time.sleep(self.takes_seconds)
+        return Answer(201, {"retry-after": "7"}, b'{"ok": "\xc3\xa9"}')
 
 
 @pytest.fixture
-def pools(monkeypatch: pytest.MonkeyPatch) -> list[FakePool]:
-    made: list[FakePool] = []
-
-    def make(**options: Any) -> FakePool:
-        made.append(FakePool(**options))
-        return made[-1]
-
-    monkeypatch.setattr(urllib3, "PoolManager", make)
-    return made
+def wire(monkeypatch: pytest.MonkeyPatch) -> Wire:
+    wire = Wire()
+    monkeypatch.setattr(twilio_http, "exchange", wire)
+    return wire
 
 
-def test_a_form_is_sent_with_basic_auth(pools: list[FakePool]) -> None:
+def test_a_form_is_sent_with_basic_auth(wire: Wire) -> None:
     client = OneShotHttpClient(20, FakeClock().now)
 
     client.request("POST", URL, data={"To": "whatsapp:+1", "Body": "a&b=ü"}, headers={"X": "1"}, auth=("AC1", "token"))
 
-    ((method, url, options),) = pools[0].requests
+    ((method, url, headers, body),) = wire.requests
     assert (method, url) == ("POST", URL)
-    assert options["body"] == "To=whatsapp%3A%2B1&Body=a%26b%3D%C3%BC"
-    assert options["headers"]["X"] == "1"
-    assert base64.b64decode(options["headers"]["authorization"].removeprefix("Basic ")) == b"AC1:token"
+    assert body == b"To=whatsapp%3A%2B1&Body=a%26b%3D%C3%BC"
+    assert headers["X"] == "1"
+    assert base64.b64decode(headers["Authorization"].removeprefix("Basic ")) == b"AC1:token"
 
 
-def test_a_query_is_part_of_the_address(pools: list[FakePool]) -> None:
+def test_a_query_is_part_of_the_address(wire: Wire) -> None:
     OneShotHttpClient(20, FakeClock().now).request("GET", URL, params={"To": "whatsapp:+1", "PageSize": 100})
 
-    ((_, url, options),) = pools[0].requests
+    ((_, url, headers, body),) = wire.requests
     assert url == f"{URL}?To=whatsapp%3A%2B1&PageSize=100"
-    assert options["body"] is None
+    assert (dict(headers), body) == ({}, None)
 
 
-def test_nothing_is_repeated_and_no_redirect_is_followed(pools: list[FakePool]) -> None:
-    OneShotHttpClient(20, FakeClock().now).request("POST", URL)
-
-    options = pools[0].requests[0][2]
-    assert (options["retries"], options["redirect"]) == (False, False)
-
-
-@pytest.mark.parametrize(("timeout", "connect"), [(20.0, CONNECT_SECONDS), (3.0, 3.0)])
-def test_connecting_is_part_of_the_timeout(pools: list[FakePool], timeout: float, connect: float) -> None:
-    OneShotHttpClient(timeout, FakeClock().now).request("POST", URL)
-
-    given = pools[0].requests[0][2]["timeout"]
-    assert (given.total, given.connect_timeout) == (timeout, connect)
-
-
-def test_every_request_has_its_own_connection(pools: list[FakePool]) -> None:
-    client = OneShotHttpClient(20, FakeClock().now)
-
-    client.request("GET", URL)
-    client.request("GET", URL)
-
-    assert len(pools) == 2
-    assert all(pool.closed for pool in pools)
-
-
-def test_certificates_are_checked(pools: list[FakePool]) -> None:
-    OneShotHttpClient(20, FakeClock().now).request("GET", URL)
-
-    context = pools[0].options["ssl_context"]
-    assert context.verify_mode == ssl.CERT_REQUIRED
-    assert context.check_hostname
-    assert context.minimum_version >= ssl.TLSVersion.TLSv1_2
-
-
-def test_an_answer_tells_its_status_and_wish(pools: list[FakePool]) -> None:
+@pytest.mark.usefixtures("wire")
+def test_an_answer_tells_its_status_and_wish() -> None:
     client = OneShotHttpClient(20, FakeClock().now)
 
     answer = client.request("GET", URL)
 
-    assert len(pools) == 1
     assert (answer.status_code, answer.text) == (201, '{"ok": "é"}')
     assert (client.status, client.retry_after_seconds) == (201, 7.0)
 
 
-def test_a_late_start_is_refused_before_anything_is_sent(pools: list[FakePool]) -> None:
+def test_all_requests_of_a_client_share_one_timeout(wire: Wire) -> None:
+    """They are the pages of one list."""
+    wire.takes_seconds = 0.05
+    client = OneShotHttpClient(20, FakeClock().now)
+
+    client.request("GET", URL)
+    client.request("GET", URL)
+
+    first, second = wire.timeouts
+    assert first == pytest.approx(20, abs=0.01)
+    assert second <= first - wire.takes_seconds
+
+
+def test_a_late_start_is_refused_before_anything_is_sent(wire: Wire) -> None:
     clock = FakeClock()
     client = OneShotHttpClient(20, clock.now, START + timedelta(seconds=5))
     clock.advance(5.1)
@@ -119,4 +98,12 @@ def test_a_late_start_is_refused_before_anything_is_sent(pools: list[FakePool]) 
     with pytest.raises(SendTooLateError):
         client.request("POST", URL)
 
-    assert pools[0].requests == []
+    assert wire.requests == []
+
+
+def test_certificates_are_checked() -> None:
+    context = twilio_http._tls_context()
+
+    assert context.verify_mode == ssl.CERT_REQUIRED
+    assert context.check_hostname
+    assert context.minimum_version >= ssl.TLSVersion.TLSv1_2

@@ -1,19 +1,15 @@
 """The stub vendors at the other end of the SDKs' transports, without a socket and without waiting."""
 
 from collections import deque
-from collections.abc import Callable
-from io import BytesIO
-from types import TracebackType
-from typing import Any, Self
+from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
 import httpx2
 import pytest
-import urllib3
-from urllib3.exceptions import ProtocolError, ReadTimeoutError
 
 from sandbox.stubs.app import StubApp
 from sandbox.stubs.wire import Reply, Request
+from services import twilio_http
 from tests.fakes.clock import FakeClock
 
 
@@ -47,8 +43,8 @@ class StubTransports:
         return httpx2.Client(transport=httpx2.MockTransport(self._answer_openai))
 
     def install_twilio(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Let the connections of Twilio's transport end at its stub."""
-        monkeypatch.setattr(urllib3, "PoolManager", lambda **options: StubPool(self.exchange, **options))
+        """Let the requests of Twilio's transport end at its stub; what it does with sockets has its own tests."""
+        monkeypatch.setattr(twilio_http, "exchange", self._answer_twilio)
 
     def exchange(self, request: Request, timeout_seconds: float) -> Reply:
         """Take one request to its stub and back.
@@ -77,6 +73,25 @@ class StubTransports:
             raise LostConnection
         return delivery.reply
 
+    def _answer_twilio(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        timeout_seconds: float,
+        check_start: Callable[[], None],
+    ) -> twilio_http.Answer:
+        parts = urlsplit(url)
+        lower = {name.lower(): value for name, value in headers.items()}
+        asked = Request.parse(method, f"{parts.path}?{parts.query}", lower, body or b"")
+        check_start()
+        try:
+            reply = self.exchange(asked, round(timeout_seconds, 1))
+        except (LateAnswer, LostConnection) as exc:
+            raise twilio_http.AnswerLostError(type(exc).__name__) from exc
+        return twilio_http.Answer(reply.status, dict(reply.headers), reply.body)
+
     def _answer_openai(self, request: httpx2.Request) -> httpx2.Response:
         headers = {name.lower(): value for name, value in request.headers.items()}
         asked = Request.parse(request.method, request.url.raw_path.decode(), headers, request.content)
@@ -87,44 +102,3 @@ class StubTransports:
         except LostConnection as exc:
             raise httpx2.RemoteProtocolError("Server disconnected", request=request) from exc
         return httpx2.Response(reply.status, headers=dict(reply.headers), content=reply.body)
-
-
-class StubPool:
-    """Stands for `urllib3.PoolManager`, as far as Twilio's transport uses it."""
-
-    def __init__(self, exchange: Callable[[Request, float], Reply], **options: Any) -> None:
-        self._exchange = exchange
-        self.options = options
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Nothing is kept open."""
-
-    def request(
-        self,
-        method: str,
-        url: str,
-        *,
-        body: str | None,
-        headers: dict[str, str],
-        timeout: urllib3.Timeout,
-        retries: bool,
-        redirect: bool,
-    ) -> urllib3.HTTPResponse:
-        assert retries is False, "urllib3 would send a message again on its own"
-        assert redirect is False
-        parts = urlsplit(url)
-        lower = {name.lower(): value for name, value in headers.items()}
-        asked = Request.parse(method, f"{parts.path}?{parts.query}", lower, (body or "").encode())
-        assert isinstance(timeout.total, int | float)
-        try:
-            reply = self._exchange(asked, float(timeout.total))
-        except LateAnswer as exc:
-            raise ReadTimeoutError(None, url, "Read timed out.") from exc  # type: ignore[arg-type]
-        except LostConnection as exc:
-            raise ProtocolError("Connection aborted.", ConnectionResetError(104, "Connection reset by peer")) from exc
-        return urllib3.HTTPResponse(body=BytesIO(reply.body), headers=reply.headers, status=reply.status)

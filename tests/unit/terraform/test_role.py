@@ -144,7 +144,7 @@ CALLS: dict[type, dict[str, Callable[[Any], object]]] = {
             lease(), Failing(status=Status.FAILED_AI, failure=MARK, sent=(), keep_intent=False, keep_run=False)
         ),
         "reject": lambda store: store.reject(KEY, MARK),
-        "others_of": lambda store: store.others_of(KEY),
+        "conversations_with": lambda store: store.conversations_with(KEY.recipient_tel),
     },
     SecretsManagerSecrets: {
         "twilio": lambda secrets: secrets.twilio("whatsapp-credentials/acme/spring/twilio"),
