@@ -33,7 +33,7 @@ T = TypeVar("T", TwilioCredentials, Secret)
 
 _PERMANENT = {
     "ResourceNotFoundException": ("secret_not_found", "does not exist, or has no value yet"),
-    "AccessDeniedException": ("secret_access_denied", "may not be read by the function's role"),
+    "AccessDeniedException": ("secret_access_denied", "may not be read by the function's role, or does not exist"),
     "DecryptionFailure": (
         "secret_access_denied",
         "can't be decrypted: the role lacks kms:Decrypt on its key",

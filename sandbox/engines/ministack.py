@@ -20,7 +20,7 @@ from tools.packaging.target import Arch
 MAIN = Path(__file__).with_name("ministack_main.py")
 PYTHON = Path(__file__).parents[2] / ".venv-ministack" / "bin" / "python"
 
-START_SECONDS = 30
+START_SECONDS = 90
 STOP_SECONDS = 10
 CALL_SECONDS = 10
 PORT_TRIES = 5

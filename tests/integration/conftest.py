@@ -30,6 +30,9 @@ WORKERS = 3
 SLACK_SECONDS = 30.0
 """What a slow machine may add to what the design allows."""
 
+MISSING_SECRET = {"secret_not_found", "secret_access_denied"}
+"""IAM compares a missing secret's name, which has no random suffix, with the ARNs it allows, and denies access."""
+
 REPORTS = Path(__file__).parents[2] / "reports"
 
 MakeConversation = Callable[..., Conversation]

@@ -4,13 +4,16 @@ import pytest
 
 from sandbox.harness import FREE_FORM_REFERENCE, Deployment
 from sandbox.stubs import Outcome, StubClient, answer, twilio_error
-from tests.integration.conftest import MakeConversation
+from tests.integration.conftest import MISSING_SECRET, MakeConversation
 from tests.integration.product.spans import Span, most_at_once
 
 pytestmark = pytest.mark.integration
 
 RETRY_AFTER_SECONDS = 6
 """More than the 5 s that the function waits by itself: the message goes back to the queue."""
+
+FIRST_PAUSE_SECONDS = 30
+"""Longest pause after the first receive; a vendor's shorter wish does not shorten it."""
 
 MODEL_SECONDS = 4.0
 """Of ten runs: long enough for all of them to begin before the first one ends, also on a slow machine."""
@@ -49,19 +52,19 @@ def test_mixed_batch_of_ten_gives_each_record_its_own_fate(
     for conversation in (template, twin, free_form):
         conversation.wait_until_sent()
     failures = [
-        (no_consent, "failed_validation", "invalid_context"),
-        (no_secret, "failed_secrets_fetch", "secret_not_found"),
-        (refusing, "failed_to_process_ai", "openai_refusal"),
-        (refused, "failed_to_send_message", "twilio_21211"),
+        (no_consent, "failed_validation", {"invalid_context"}),
+        (no_secret, "failed_secrets_fetch", MISSING_SECRET),
+        (refusing, "failed_to_process_ai", {"openai_refusal"}),
+        (refused, "failed_to_send_message", {"twilio_21211"}),
     ]
-    for conversation, status, code in failures:
+    for conversation, status, codes in failures:
         conversation.wait_for_dead_letter()
         record = conversation.wait_for_status(status)
-        assert record["last_error"]["code"] == code
+        assert record["last_error"]["code"] in codes
         assert record["last_error"]["permanent"] is True
     no_json.wait_for_dead_letter()
     assert no_json.record is None
-    record = throttled.wait_until_sent(within=throttled.within(RETRY_AFTER_SECONDS, deployment.timeout_seconds))
+    record = throttled.wait_until_sent(within=throttled.within(FIRST_PAUSE_SECONDS, deployment.timeout_seconds))
     assert record["attempts"] == 2
     template.wait_until_queue_is_empty()
     for conversation in (template, twin, free_form, throttled):
