@@ -18,6 +18,11 @@ SERVICE = "whatsapp-channel-processor"
 _CALLER = 3
 """Stack frames from the one that asked for a line to the one that writes it."""
 
+WORDS = {
+    "final_db_update_failed": "CRITICAL: message sent, but the final DynamoDB update failed",
+}
+"""Message text of lines that an alarm of the engine finds by its words; of all others it is the event."""
+
 _CHATTY = ("openai", "httpx", "httpx2", "httpcore2", "urllib3", "botocore", "boto3", "twilio.http_client")
 """Loggers of libraries that write addresses, headers or query strings at INFO or DEBUG."""
 
@@ -53,7 +58,7 @@ class EventLog:
         self._logger.error(str(event), **_line(event, fields))
 
     def critical(self, event: str, **fields: Any) -> None:
-        self._logger.critical(str(event), **_line(event, fields))
+        self._logger.critical(WORDS.get(event, str(event)), **_line(event, fields))
 
     def metric(self, metric: str, value: float = 1, *, code: str | None = None) -> None:
         """Count an event or note a latency in milliseconds."""

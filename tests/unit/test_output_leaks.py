@@ -352,6 +352,7 @@ def test_a_final_update_that_fails(world: StubbedFunction, output: CapturedOutpu
 
     (line,) = [line for line in output.lines if line["event"] == "final_db_update_failed"]
     assert line["level"] == "CRITICAL"
+    assert line["message"] == "CRITICAL: message sent, but the final DynamoDB update failed"
     assert line["message_sids"] == [world.messages()[0]["sid"]]
     assert line["recipient"] == "+44******0123"
     assert_nothing_leaked(output)

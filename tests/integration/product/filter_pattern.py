@@ -1,9 +1,10 @@
-"""Filter pattern: evaluates a JSON filter pattern of CloudWatch Logs on one log event, as a metric filter would.
+"""Filter pattern: evaluates a filter pattern of CloudWatch Logs on one log event, as a metric filter would.
 
 No emulator does it right, and AWS's own TestMetricFilter needs AWS. Only what the documents state is here; all else
 is a `PatternError`, so that a pattern which passes means what it seems to.
 
-Source: Amazon CloudWatch Logs User Guide, "Filter pattern syntax for metric filters", JSON log events.
+Source: Amazon CloudWatch Logs User Guide, "Filter pattern syntax for metric filters", JSON log events and unstructured
+log events.
 """
 
 import json
@@ -37,12 +38,15 @@ _ORDER: dict[str, Callable[[float, float], bool]] = {
 }
 
 
+_TERMS = re.compile(r"""\s*(?P<sign>[-?]?)(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<bare>[A-Za-z0-9_]+))(?=\s|$)""")
+
+
 class PatternError(ValueError):
     """The pattern breaks a rule of its grammar, or uses what the documents leave open."""
 
 
 class FilterPattern:
-    """A pattern such as `{ ($.level = "ERROR") && ($.event = "x") }`."""
+    """A pattern such as `{ ($.level = "ERROR") && ($.event = "x") }`, or of terms: `CRITICAL "update failed"`."""
 
     def __init__(self, pattern: str) -> None:
         """Parse a pattern.
@@ -53,19 +57,49 @@ class FilterPattern:
         if len(pattern) > MAX_LENGTH:
             raise PatternError(f"a pattern has at most {MAX_LENGTH} characters; this one has {len(pattern)}")
         text = pattern.strip()
-        if not (text.startswith("{") and text.endswith("}")):
+        self._condition: Condition | None = None
+        self._terms: list[tuple[str, str]] = []
+        if not text.startswith("{"):
+            self._terms = list(_terms(text))
+            return
+        if not text.endswith("}"):
             raise PatternError("a JSON filter pattern stands in braces")
         parser = _Parser(list(_tokens(text[1:-1])))
         self._condition = parser.expression()
         parser.end()
 
     def matches(self, message: str) -> bool:
-        """Whether a log event matches; one that is not a single JSON object never does."""
+        """Whether a log event matches; one that is not a single JSON object matches no JSON pattern."""
+        if self._condition is None:
+            return _has_terms(message, self._terms)
         try:
             event = json.loads(message)
         except ValueError:
             return False
         return isinstance(event, dict) and self._condition(event)
+
+
+def _terms(text: str) -> Iterator[tuple[str, str]]:
+    """Yield each term with its sign: none if it must occur, `-` if it must not, `?` if it is one of several."""
+    position = 0
+    while text[position:].strip():
+        found = _TERMS.match(text, position)
+        if found is None:
+            raise PatternError(f"not understood: {text[position:].strip()!r}")
+        quoted = found["quoted"]
+        yield found["sign"], found["bare"] if quoted is None else json.loads(f'"{quoted}"')
+        position = found.end()
+    if not position:
+        raise PatternError("a pattern has a term")
+
+
+def _has_terms(message: str, terms: list[tuple[str, str]]) -> bool:
+    any_of = [term for sign, term in terms if sign == "?"]
+    return (
+        all(term in message for sign, term in terms if not sign)
+        and not any(term in message for sign, term in terms if sign == "-")
+        and (not any_of or any(term in message for term in any_of))
+    )
 
 
 @dataclass(frozen=True, slots=True)

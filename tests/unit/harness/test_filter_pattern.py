@@ -96,3 +96,27 @@ def test_what_is_not_one_json_object_never_matches(message: str) -> None:
 def test_pattern_that_breaks_a_rule_is_refused(pattern: str) -> None:
     with pytest.raises(PatternError):
         FilterPattern(pattern)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        pytest.param("CRITICAL", True, id="a term"),
+        pytest.param("critical", False, id="case matters in a term"),
+        pytest.param('"update failed"', True, id="a phrase"),
+        pytest.param('"failed update"', False, id="a phrase in another order"),
+        pytest.param('CRITICAL "update failed"', True, id="two terms"),
+        pytest.param('ERROR "update failed"', False, id="one of two terms"),
+        pytest.param('CRITICAL -"update failed"', False, id="a term that must not occur"),
+        pytest.param('?ERROR ?"update failed"', True, id="one of several"),
+        pytest.param("?ERROR ?WARNING", False, id="none of several"),
+    ],
+)
+def test_terms_are_looked_for_in_the_text_of_an_event(pattern: str, expected: bool) -> None:
+    assert FilterPattern(pattern).matches('{"level": "CRITICAL", "message": "the update failed"}') is expected
+
+
+@pytest.mark.parametrize("pattern", ["", '"open', "$.level = 5"])
+def test_what_is_no_pattern_of_terms_is_refused(pattern: str) -> None:
+    with pytest.raises(PatternError):
+        FilterPattern(pattern)
