@@ -4,7 +4,7 @@
 locals {
   stage = title(var.environment)
 
-  names = {
+  default_names = {
     queue             = "ai-multi-comms-whatsapp-queue-${var.environment}"
     dead_letter_queue = "ai-multi-comms-whatsapp-dlq-${var.environment}"
     table             = "conversations-${var.environment}"
@@ -12,8 +12,34 @@ locals {
     role              = "ai-multi-comms-whatsapp-processor-${var.environment}-role"
     topic             = "ai-comms-critical-alerts-${var.environment}"
     key_alias         = "whatsapp-channel-processor-${var.environment}"
+    log_group         = "/aws/lambda/${coalesce(var.names.function, "whatsapp-channel-processor-${var.environment}")}"
     metrics           = "AIComms/WhatsAppProcessor/${local.stage}"
   }
+  names = { for name, given in local.default_names : name => coalesce(var.names[name], given) }
+
+  # The queue, the table and the topic are ours, or exist already and are used as they are.
+  queue = var.existing.queue_arn == null ? {
+    arn                        = one(module.queue[*].queue_arn)
+    url                        = one(module.queue[*].queue_url)
+    name                       = one(module.queue[*].queue_name)
+    dead_letter_name           = one(module.queue[*].dead_letter_queue_name)
+    dead_letter_url            = one(module.queue[*].dead_letter_queue_url)
+    visibility_timeout_seconds = one(module.queue[*].visibility_timeout_seconds)
+    max_receive_count          = one(module.queue[*].max_receive_count)
+    } : {
+    arn                        = var.existing.queue_arn
+    url                        = one(data.aws_sqs_queue.existing[*].url)
+    name                       = one(data.aws_sqs_queue.existing[*].name)
+    dead_letter_name           = one(data.aws_sqs_queue.existing_dead_letter[*].name)
+    dead_letter_url            = one(data.aws_sqs_queue.existing_dead_letter[*].url)
+    visibility_timeout_seconds = coalesce(var.queue.visibility_timeout_seconds, 360)
+    max_receive_count          = coalesce(var.queue.max_receive_count, 3)
+  }
+  table = {
+    arn  = var.existing.table_arn == null ? one(module.conversations[*].table_arn) : var.existing.table_arn
+    name = var.existing.table_arn == null ? one(module.conversations[*].table_name) : try(regex("[^/]+$", var.existing.table_arn), null)
+  }
+  partition_key = coalesce(var.table.partition_key, "recipient_tel")
 
   tags = merge(var.tags, {
     Project     = "whatsapp-channel-processor"
@@ -29,13 +55,41 @@ module "encryption" {
   count  = var.customer_managed_key ? 1 : 0
 
   alias          = local.names.key_alias
-  log_group_name = "/aws/lambda/${local.names.function}"
+  log_group_name = local.names.log_group
   topic_name     = local.names.topic
   producers      = var.queue.producers
 }
 
+data "aws_sqs_queue" "existing" {
+  count = var.existing.queue_arn == null ? 0 : 1
+  name  = regex("[^:]+$", var.existing.queue_arn)
+
+  lifecycle {
+    postcondition {
+      condition     = self.arn == var.existing.queue_arn
+      error_message = "existing.queue_arn names a queue of another account or region than the one deployed to."
+    }
+  }
+}
+
+data "aws_sqs_queue" "existing_dead_letter" {
+  count = var.existing.dead_letter_queue_arn == null ? 0 : 1
+  name  = regex("[^:]+$", var.existing.dead_letter_queue_arn)
+}
+
+moved {
+  from = module.queue
+  to   = module.queue[0]
+}
+
+moved {
+  from = module.conversations
+  to   = module.conversations[0]
+}
+
 module "queue" {
   source = "./modules/queue"
+  count  = var.existing.queue_arn == null ? 1 : 0
 
   name                          = local.names.queue
   dead_letter_name              = local.names.dead_letter_queue
@@ -50,8 +104,11 @@ module "queue" {
 
 module "conversations" {
   source = "./modules/conversations"
+  count  = var.existing.table_arn == null ? 1 : 0
 
   name                = local.names.table
+  partition_key       = local.partition_key
+  replies_index       = var.table.replies_index
   deletion_protection = var.deletion_protection
   kms_key_arn         = local.kms_key_arn
 }
@@ -74,6 +131,7 @@ module "processor" {
 
   function_name           = local.names.function
   role_name               = local.names.role
+  log_group_name          = local.names.log_group
   package_path            = var.package_path
   release                 = var.release
   runtime                 = var.function.runtime
@@ -93,13 +151,14 @@ module "processor" {
   secret_name_prefix      = var.secret_name_prefix
   secret_names            = concat(module.secrets.secret_names, sort(var.existing_secrets))
 
-  queue_arn                        = module.queue.queue_arn
-  queue_url                        = module.queue.queue_url
-  queue_visibility_timeout_seconds = module.queue.visibility_timeout_seconds
-  queue_max_receive_count          = module.queue.max_receive_count
+  queue_arn                        = local.queue.arn
+  queue_url                        = local.queue.url
+  queue_visibility_timeout_seconds = local.queue.visibility_timeout_seconds
+  queue_max_receive_count          = local.queue.max_receive_count
 
-  table_arn           = module.conversations.table_arn
-  table_name          = module.conversations.table_name
+  table_arn           = local.table.arn
+  table_name          = local.table.name
+  table_partition_key = local.partition_key
   table_name_variable = var.environment == "dev" ? "CONVERSATIONS_TABLE_NAME_DEV" : "CONVERSATIONS_TABLE_NAME"
 }
 
@@ -108,13 +167,15 @@ module "alerting" {
 
   stage                     = local.stage
   topic_name                = local.names.topic
+  topic_arn                 = var.existing.topic_arn
+  names                     = { for name in ["metric_filter", "critical_alarm", "alarm_prefix", "dashboard"] : name => var.names[name] }
   metrics_namespace         = local.names.metrics
   log_group_name            = module.processor.log_group_name
   function_name             = module.processor.function_name
   function_timeout_seconds  = module.processor.timeout_seconds
   event_source_mapping_uuid = module.processor.event_source_mapping_uuid
-  queue_name                = module.queue.queue_name
-  dead_letter_queue_name    = module.queue.dead_letter_queue_name
+  queue_name                = local.queue.name
+  dead_letter_queue_name    = local.queue.dead_letter_name
   kms_key_arn               = local.kms_key_arn
 
   emails                         = var.alerting.emails

@@ -1,26 +1,36 @@
 output "queue_url" {
   description = "URL the Channel Router sends Context Objects to."
-  value       = module.queue.queue_url
+  value       = local.queue.url
 }
 
 output "queue_arn" {
   description = "ARN of the queue, for the policy of whoever sends."
-  value       = module.queue.queue_arn
+  value       = local.queue.arn
 }
 
 output "dead_letter_queue_url" {
   description = "URL of the DLQ."
-  value       = module.queue.dead_letter_queue_url
+  value       = local.queue.dead_letter_url
 }
 
 output "table_name" {
   description = "Name of the conversations table."
-  value       = module.conversations.table_name
+  value       = local.table.name
+}
+
+output "table_partition_key" {
+  description = "Partition key of the conversations table."
+  value       = local.partition_key
+}
+
+output "replies_index_name" {
+  description = "Index by which the engine's replies service finds conversations; null without table.replies_index."
+  value       = one(module.conversations[*].replies_index_name)
 }
 
 output "attention_index_name" {
-  description = "Index of the conversations that need a person."
-  value       = module.conversations.attention_index_name
+  description = "Index of the conversations that need a person; null where an existing table is used."
+  value       = one(module.conversations[*].attention_index_name)
 }
 
 output "function_name" {

@@ -35,6 +35,66 @@ variable "tags" {
   nullable    = false
 }
 
+# Names and what exists already
+
+variable "names" {
+  description = "Names in the place of the design's, for resources that are to keep the ones they have. Secrets: secret_name_prefix, twilio_secret_name, openai_keys."
+  type = object({
+    queue             = optional(string) # ai-multi-comms-whatsapp-queue-<environment>
+    dead_letter_queue = optional(string) # ai-multi-comms-whatsapp-dlq-<environment>
+    table             = optional(string) # conversations-<environment>
+    function          = optional(string) # whatsapp-channel-processor-<environment>
+    role              = optional(string) # ai-multi-comms-whatsapp-processor-<environment>-role
+    log_group         = optional(string) # /aws/lambda/<function>
+    topic             = optional(string) # ai-comms-critical-alerts-<environment>
+    key_alias         = optional(string) # whatsapp-channel-processor-<environment>
+    metrics           = optional(string) # AIComms/WhatsAppProcessor/<Environment>
+    metric_filter     = optional(string) # FinalDbUpdateFailureFilter-<Environment>
+    critical_alarm    = optional(string) # WhatsAppProcessorFinalDbUpdateFailureAlarm-<Environment>
+    alarm_prefix      = optional(string) # WhatsAppProcessor
+    dashboard         = optional(string) # WhatsAppProcessor-<Environment>
+  })
+  default  = {}
+  nullable = false
+}
+
+variable "existing" {
+  description = "ARNs of resources that are used as they are, instead of being made. An existing queue's visibility timeout and receive count are said in `queue`, an existing table's partition key in `table`; whoever owns the topic lets alarms publish to it."
+  type = object({
+    queue_arn             = optional(string) # a standard queue of this account and region
+    dead_letter_queue_arn = optional(string) # its DLQ
+    table_arn             = optional(string) # with a recipient_tel or primary_channel and a conversation_id
+    topic_arn             = optional(string)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = !anytrue([for arn in [var.existing.queue_arn, var.existing.dead_letter_queue_arn] : endswith(coalesce(arn, "-"), ".fifo")])
+    error_message = "A FIFO queue takes no delay for a single message, and the function puts off what must wait by exactly that: use a standard queue."
+  }
+
+  validation {
+    condition     = (var.existing.queue_arn == null) == (var.existing.dead_letter_queue_arn == null)
+    error_message = "queue_arn and dead_letter_queue_arn belong together: give both, or neither."
+  }
+
+  validation {
+    condition     = alltrue([for arn in [var.existing.queue_arn, var.existing.dead_letter_queue_arn] : arn == null ? true : can(regex("^arn:[a-z-]+:sqs:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_.-]+$", arn))])
+    error_message = "queue_arn and dead_letter_queue_arn must be ARNs of SQS queues."
+  }
+
+  validation {
+    condition     = var.existing.table_arn == null ? true : can(regex("^arn:[a-z-]+:dynamodb:[a-z0-9-]+:[0-9]{12}:table/[A-Za-z0-9_.-]+$", var.existing.table_arn))
+    error_message = "table_arn must be the ARN of a DynamoDB table, without an index or a stream."
+  }
+
+  validation {
+    condition     = var.existing.topic_arn == null ? true : can(regex("^arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]+$", var.existing.topic_arn))
+    error_message = "topic_arn must be the ARN of a standard SNS topic: CloudWatch alarms cannot publish to a FIFO one that orders by group."
+  }
+}
+
 # Protection
 
 variable "deletion_protection" {
@@ -67,6 +127,16 @@ variable "queue" {
       source_arns    = optional(set(string), [])
       source_account = optional(string)
     })), {})
+  })
+  default  = {}
+  nullable = false
+}
+
+variable "table" {
+  description = "The table's partition key, and whether it has the index of the engine's replies service (modules/conversations)."
+  type = object({
+    partition_key = optional(string) # recipient_tel
+    replies_index = optional(bool)   # false
   })
   default  = {}
   nullable = false

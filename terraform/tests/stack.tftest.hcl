@@ -127,3 +127,97 @@ run "a_region_looks_like_one" {
   }
   expect_failures = [var.aws_region]
 }
+
+run "every_name_can_be_given" {
+  variables {
+    names = {
+      queue     = "q", dead_letter_queue = "d", table = "ai-multi-comms-conversations-dev", function = "f", role = "r", log_group = "/our/log", topic = "t",
+      key_alias = "k", metrics = "Our/Metrics", metric_filter = "filter", critical_alarm = "alarm", alarm_prefix = "Our", dashboard = "board"
+    }
+  }
+  assert {
+    condition = [module.queue[0].queue_name, module.queue[0].dead_letter_queue_name, output.table_name, output.function_name, output.log_group_name, output.metrics_namespace, output.dashboard_name] == [
+      "q", "d", "ai-multi-comms-conversations-dev", "f", "/our/log", "Our/Metrics", "board"
+    ]
+    error_message = "Resources that exist keep their names."
+  }
+  assert {
+    condition     = contains(output.alarm_names, "alarm") && contains(output.alarm_names, "OurThrottlesAlarm-Dev")
+    error_message = "Alarms too."
+  }
+}
+
+run "a_queue_a_table_and_a_topic_that_exist_are_used" {
+  variables {
+    existing = {
+      queue_arn             = "arn:aws:sqs:eu-central-1:111122223333:existing"
+      dead_letter_queue_arn = "arn:aws:sqs:eu-central-1:111122223333:existing-dlq"
+      table_arn             = "arn:aws:dynamodb:eu-central-1:111122223333:table/existing"
+      topic_arn             = "arn:aws:sns:eu-central-1:111122223333:existing"
+    }
+    queue = { visibility_timeout_seconds = 905 }
+    table = { partition_key = "primary_channel" }
+  }
+  assert {
+    condition     = length(module.queue) == 0 && length(module.conversations) == 0
+    error_message = "What exists is not made again."
+  }
+  assert {
+    condition     = [output.queue_arn, output.table_name, output.alarm_topic_arn] == [var.existing.queue_arn, "existing", var.existing.topic_arn]
+    error_message = "Outputs name what is used."
+  }
+  assert {
+    condition     = [for name in ["WHATSAPP_QUEUE_URL", "VISIBILITY_TIMEOUT_SECONDS", "CONVERSATIONS_PARTITION_KEY", "CONVERSATIONS_TABLE_NAME_DEV"] : output.function_environment[name]] == ["https://sqs.eu-central-1.amazonaws.com/111122223333/existing", "905", "primary_channel", "existing"]
+    error_message = "The function works with them."
+  }
+  assert {
+    condition     = strcontains(output.role_policy, var.existing.queue_arn) && strcontains(output.role_policy, var.existing.table_arn)
+    error_message = "The role may."
+  }
+}
+
+run "a_fifo_queue_is_refused" {
+  command = plan
+  variables {
+    existing = {
+      queue_arn             = "arn:aws:sqs:eu-central-1:111122223333:existing.fifo"
+      dead_letter_queue_arn = "arn:aws:sqs:eu-central-1:111122223333:existing-dlq.fifo"
+    }
+  }
+  expect_failures = [var.existing]
+}
+
+run "a_queue_comes_with_its_dlq" {
+  command = plan
+  variables {
+    existing = { queue_arn = "arn:aws:sqs:eu-central-1:111122223333:existing" }
+  }
+  expect_failures = [var.existing]
+}
+
+run "a_queue_elsewhere_is_refused" {
+  command = plan
+  variables {
+    existing = {
+      queue_arn             = "arn:aws:sqs:eu-west-1:111122223333:existing"
+      dead_letter_queue_arn = "arn:aws:sqs:eu-west-1:111122223333:existing-dlq"
+    }
+  }
+  expect_failures = [data.aws_sqs_queue.existing]
+}
+
+run "an_index_is_no_table" {
+  command = plan
+  variables {
+    existing = { table_arn = "arn:aws:dynamodb:eu-central-1:111122223333:table/existing/index/i" }
+  }
+  expect_failures = [var.existing]
+}
+
+run "a_queue_is_no_topic" {
+  command = plan
+  variables {
+    existing = { topic_arn = "arn:aws:sqs:eu-central-1:111122223333:existing" }
+  }
+  expect_failures = [var.existing]
+}

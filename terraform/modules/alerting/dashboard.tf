@@ -95,7 +95,7 @@ locals {
 }
 
 resource "aws_cloudwatch_dashboard" "this" {
-  dashboard_name = "WhatsAppProcessor-${var.stage}"
+  dashboard_name = coalesce(var.names.dashboard, "WhatsAppProcessor-${var.stage}")
   dashboard_body = jsonencode({
     widgets = concat(
       [

@@ -2,12 +2,14 @@
 # The dashboard is in dashboard.tf, the saved queries in queries.tf.
 
 locals {
-  topic_arn_parts = split(":", aws_sns_topic.this.arn)
+  topic_arn       = var.topic_arn == null ? one(aws_sns_topic.this[*].arn) : var.topic_arn
+  topic_arn_parts = split(":", local.topic_arn)
   region          = local.topic_arn_parts[3]
   alarm_arn       = "arn:${local.topic_arn_parts[1]}:cloudwatch:${local.region}:${local.topic_arn_parts[4]}:alarm"
 
-  alarm_prefix = "WhatsAppProcessor"
-  own          = { service = var.service_name }
+  alarm_prefix   = coalesce(var.names.alarm_prefix, "WhatsAppProcessor")
+  critical_alarm = coalesce(var.names.critical_alarm, "${local.alarm_prefix}FinalDbUpdateFailureAlarm-${var.stage}")
+  own            = { service = var.service_name }
 
   # Every alarm tells the topic and has an entry in docs/runbook.md under its key. All but the critical one, which has
   # its exact form below. `missing` is what no data means.
@@ -62,7 +64,7 @@ locals {
 }
 
 resource "aws_cloudwatch_log_metric_filter" "critical" {
-  name           = "FinalDbUpdateFailureFilter-${var.stage}"
+  name           = coalesce(var.names.metric_filter, "FinalDbUpdateFailureFilter-${var.stage}")
   log_group_name = var.log_group_name
   pattern        = "{ ($.level = \"CRITICAL\") && ($.event = \"final_db_update_failed\") }"
 
@@ -75,7 +77,7 @@ resource "aws_cloudwatch_log_metric_filter" "critical" {
 }
 
 resource "aws_cloudwatch_metric_alarm" "critical" {
-  alarm_name          = "${local.alarm_prefix}FinalDbUpdateFailureAlarm-${var.stage}"
+  alarm_name          = local.critical_alarm
   alarm_description   = "A message was sent, but its conversation could not be closed. The next delivery heals it without sending again; if this repeats, DynamoDB refuses writes. First: docs/runbook.md#finaldbupdatefailure"
   namespace           = var.metrics_namespace
   metric_name         = "FinalDbUpdateFailureCount"
@@ -85,7 +87,7 @@ resource "aws_cloudwatch_metric_alarm" "critical" {
   period              = 300
   evaluation_periods  = 1
   treat_missing_data  = "notBreaching"
-  alarm_actions       = [aws_sns_topic.this.arn]
+  alarm_actions       = [local.topic_arn]
 }
 
 resource "aws_cloudwatch_metric_alarm" "this" {
@@ -102,7 +104,7 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   period              = each.value.period
   evaluation_periods  = each.value.of
   treat_missing_data  = each.value.missing
-  alarm_actions       = [aws_sns_topic.this.arn]
+  alarm_actions       = [local.topic_arn]
 }
 
 resource "aws_cloudwatch_composite_alarm" "paging" {
@@ -113,13 +115,27 @@ resource "aws_cloudwatch_composite_alarm" "paging" {
   ok_actions        = var.paging_action_arns
 }
 
+moved {
+  from = aws_sns_topic.this
+  to   = aws_sns_topic.this[0]
+}
+
+moved {
+  from = aws_sns_topic_policy.this
+  to   = aws_sns_topic_policy.this[0]
+}
+
 resource "aws_sns_topic" "this" {
+  count = var.topic_arn == null ? 1 : 0
+
   name              = var.topic_name
   kms_master_key_id = var.kms_key_arn
 }
 
 resource "aws_sns_topic_policy" "this" {
-  arn = aws_sns_topic.this.arn
+  count = var.topic_arn == null ? 1 : 0
+
+  arn = local.topic_arn
   policy = jsonencode({
     Version = "2012-10-17"
     Statement = [
@@ -128,9 +144,9 @@ resource "aws_sns_topic_policy" "this" {
         Effect    = "Allow"
         Principal = { Service = "cloudwatch.amazonaws.com" }
         Action    = "sns:Publish"
-        Resource  = aws_sns_topic.this.arn
+        Resource  = local.topic_arn
         Condition = {
-          ArnLike = { "aws:SourceArn" = "${local.alarm_arn}:${local.alarm_prefix}*-${var.stage}" }
+          ArnLike = { "aws:SourceArn" = concat(["${local.alarm_arn}:${local.alarm_prefix}*-${var.stage}"], var.names.critical_alarm == null ? [] : ["${local.alarm_arn}:${local.critical_alarm}"]) }
         }
       },
       {
@@ -138,7 +154,7 @@ resource "aws_sns_topic_policy" "this" {
         Effect    = "Deny"
         Principal = "*"
         Action    = "sns:Publish"
-        Resource  = aws_sns_topic.this.arn
+        Resource  = local.topic_arn
         Condition = { Bool = { "aws:SecureTransport" = "false" } }
       },
     ]
@@ -148,7 +164,7 @@ resource "aws_sns_topic_policy" "this" {
 resource "aws_sns_topic_subscription" "email" {
   for_each = var.emails
 
-  topic_arn = aws_sns_topic.this.arn
+  topic_arn = local.topic_arn
   protocol  = "email"
   endpoint  = each.key
 }

@@ -1,6 +1,6 @@
 output "topic_arn" {
   description = "ARN of the topic that alarms notify; subscribe whoever must know."
-  value       = aws_sns_topic.this.arn
+  value       = local.topic_arn
 }
 
 output "alarm_names" {

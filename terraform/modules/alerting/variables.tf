@@ -17,6 +17,24 @@ variable "topic_name" {
   nullable    = false
 }
 
+variable "topic_arn" {
+  description = "ARN of an existing topic that alarms notify instead of one of ours; its owner lets cloudwatch.amazonaws.com publish. Null: a topic is made."
+  type        = string
+  default     = null
+}
+
+variable "names" {
+  description = "Names in the place of the design's: of the metric filter, the critical alarm and the dashboard, and what the names of the other alarms begin with."
+  type = object({
+    metric_filter  = optional(string) # FinalDbUpdateFailureFilter-<Stage>
+    critical_alarm = optional(string) # <alarm_prefix>FinalDbUpdateFailureAlarm-<Stage>
+    alarm_prefix   = optional(string) # WhatsAppProcessor
+    dashboard      = optional(string) # WhatsAppProcessor-<Stage>
+  })
+  default  = {}
+  nullable = false
+}
+
 variable "metrics_namespace" {
   description = "CloudWatch namespace of the function's own metrics and of the critical metric."
   type        = string

@@ -3,17 +3,19 @@
 
 locals {
   attention_index_name = "needs-attention-index"
+  replies_index_name   = "company-whatsapp-number-recipient-tel-index"
+  replies_index        = var.replies_index ? { hash = "gsi_company_whatsapp_number", range = "gsi_recipient_tel" } : {}
 }
 
 resource "aws_dynamodb_table" "this" {
   name                        = var.name
   billing_mode                = "PAY_PER_REQUEST"
-  hash_key                    = "recipient_tel"
+  hash_key                    = var.partition_key
   range_key                   = "conversation_id"
   deletion_protection_enabled = var.deletion_protection
 
   attribute {
-    name = "recipient_tel"
+    name = var.partition_key
     type = "S"
   }
 
@@ -32,6 +34,14 @@ resource "aws_dynamodb_table" "this" {
     type = "S"
   }
 
+  dynamic "attribute" {
+    for_each = local.replies_index
+    content {
+      name = attribute.value
+      type = "S"
+    }
+  }
+
   # hash_key and range_key are deprecated here late in provider 6, but 5.x and early 6.x know nothing else.
   global_secondary_index {
     name               = local.attention_index_name
@@ -39,6 +49,18 @@ resource "aws_dynamodb_table" "this" {
     range_key          = "updated_at"
     projection_type    = "INCLUDE"
     non_key_attributes = ["conversation_status", "last_error", "request_id", "company_id", "project_id"]
+  }
+
+  # How the service that continues conversations finds them, and what it reads of them; its key is always there.
+  dynamic "global_secondary_index" {
+    for_each = var.replies_index ? [true] : []
+    content {
+      name               = local.replies_index_name
+      hash_key           = local.replies_index.hash
+      range_key          = local.replies_index.range
+      projection_type    = "INCLUDE"
+      non_key_attributes = ["channel_config", "company_id", "conversation_status", "created_at", "project_id", "request_id"]
+    }
   }
 
   ttl {

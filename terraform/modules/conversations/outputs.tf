@@ -8,6 +8,16 @@ output "table_name" {
   value       = aws_dynamodb_table.this.name
 }
 
+output "partition_key" {
+  description = "Partition key of the table."
+  value       = var.partition_key
+}
+
+output "replies_index_name" {
+  description = "Name of the index by which the replies service finds conversations; null without it."
+  value       = var.replies_index ? local.replies_index_name : null
+}
+
 output "attention_index_name" {
   description = "Name of the sparse index of conversations that need a person."
   value       = local.attention_index_name

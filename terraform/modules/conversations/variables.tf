@@ -9,6 +9,25 @@ variable "name" {
   }
 }
 
+variable "partition_key" {
+  description = "Partition key, which holds the recipient's number: recipient_tel, or primary_channel as in the engine's later schema. Another one replaces the table. Default: recipient_tel."
+  type        = string
+  default     = "recipient_tel"
+  nullable    = false
+
+  validation {
+    condition     = contains(["recipient_tel", "primary_channel"], var.partition_key)
+    error_message = "partition_key must be recipient_tel or primary_channel."
+  }
+}
+
+variable "replies_index" {
+  description = "Whether the table has the index company-whatsapp-number-recipient-tel-index, by which the engine's replies service finds conversations. Default: false."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
 variable "deletion_protection" {
   description = "Whether DynamoDB refuses to delete the table. Default: true."
   type        = bool

@@ -40,6 +40,9 @@ locals {
       MAX_RECEIVE_COUNT          = tostring(var.queue_max_receive_count)
       VERSION                    = var.release
     },
+    var.table_partition_key == "recipient_tel" ? {} : {
+      CONVERSATIONS_PARTITION_KEY = var.table_partition_key
+    },
     var.secret_name_prefix == "" ? {} : {
       SECRET_NAME_PREFIX = var.secret_name_prefix
     },
@@ -48,7 +51,7 @@ locals {
 }
 
 resource "aws_cloudwatch_log_group" "this" {
-  name              = "/aws/lambda/${var.function_name}"
+  name              = coalesce(var.log_group_name, "/aws/lambda/${var.function_name}")
   retention_in_days = var.log_retention_days
   kms_key_id        = var.kms_key_arn
 }

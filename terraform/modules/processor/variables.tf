@@ -1,7 +1,7 @@
 # What it is called
 
 variable "function_name" {
-  description = "Name of the function; its log group is /aws/lambda/<name>."
+  description = "Name of the function; its log group is /aws/lambda/<name> unless log_group_name says otherwise."
   type        = string
   nullable    = false
 
@@ -9,6 +9,12 @@ variable "function_name" {
     condition     = can(regex("^[A-Za-z0-9_-]{1,64}$", var.function_name))
     error_message = "function_name takes 1 to 64 letters, digits, hyphens and underscores."
   }
+}
+
+variable "log_group_name" {
+  description = "Log group of the function. Null: /aws/lambda/<function_name>."
+  type        = string
+  default     = null
 }
 
 variable "role_name" {
@@ -287,6 +293,13 @@ variable "table_arn" {
 variable "table_name" {
   description = "Name of the conversations table."
   type        = string
+  nullable    = false
+}
+
+variable "table_partition_key" {
+  description = "Partition key of that table (CONVERSATIONS_PARTITION_KEY). Default: recipient_tel."
+  type        = string
+  default     = "recipient_tel"
   nullable    = false
 }
 

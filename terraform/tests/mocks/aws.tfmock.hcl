@@ -34,3 +34,10 @@ mock_resource "aws_kms_key" {
 mock_resource "aws_lambda_alias" {
   defaults = { arn = "arn:aws:lambda:eu-central-1:111122223333:function:function:live" }
 }
+
+mock_data "aws_sqs_queue" {
+  defaults = {
+    arn = "arn:aws:sqs:eu-central-1:111122223333:existing"
+    url = "https://sqs.eu-central-1.amazonaws.com/111122223333/existing"
+  }
+}

@@ -18,13 +18,22 @@ def alarms() -> dict[str, str]:
         for body in re.findall(
             r'^resource "aws_cloudwatch_\w*alarm" "\w+" \{\n(.*?)^\}', text, re.MULTILINE | re.DOTALL
         ):
-            name = re.search(r'^ +alarm_name += "(.*)"$', body, re.MULTILINE)
+            name = re.search(r"^ +alarm_name += (.*)$", body, re.MULTILINE)
             sends_to = re.search(r"docs/runbook\.md(?:#([^\"]*))?", body)
             assert name is not None, f"{path}: an alarm whose name can't be read"
             assert sends_to is not None, f"{path}: {name[1]} does not say where its entry is"
-            for key in keys_of(name[1], text):
+            for key in keys_of(named(name[1], text), text):
                 found[key] = (sends_to[1] or "").replace("${lower(each.key)}", key.lower())
     return found
+
+
+def named(name: str, text: str) -> str:
+    """Return what makes a name by default: a name that can be given instead is a local value of the module."""
+    if not name.startswith("local."):
+        return name.strip('"')
+    found = re.search(rf'^ +{name.removeprefix("local.")} += coalesce\(.*, "(.*)"\)$', text, re.MULTILINE)
+    assert found is not None, f"{name} has no default"
+    return found[1]
 
 
 def keys_of(name: str, text: str) -> list[str]:

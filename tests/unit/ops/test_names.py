@@ -35,10 +35,10 @@ def test_alarms_are_those_that_every_environment_gets() -> None:
     text = (TERRAFORM / "modules" / "alerting" / "main.tf").read_text(encoding="utf-8")
     always = text[text.index("alarms = merge(") : text.index("var.no_messages_sent_minutes == null")]
     keys = re.findall(r"^      (\w+) = \{$", always, re.MULTILINE)
-    others = re.findall(r'"\$\{local\.alarm_prefix\}(\w+)Alarm-', text)
+    others = re.findall(r'"\$\{local\.alarm_prefix\}([A-Z]\w+)Alarm-', text)
 
     assert sorted(ALARMS) == sorted([*keys, *others])
-    assert f'alarm_prefix = "{ALARM_PREFIX}"' in text
+    assert f'coalesce(var.names.alarm_prefix, "{ALARM_PREFIX}")' in text
 
 
 def test_alarm_and_filter_end_in_the_stage() -> None:

@@ -70,11 +70,11 @@ run "every_alarm_says_what_to_do_first" {
 
 run "every_alarm_tells_the_topic" {
   assert {
-    condition     = alltrue([for alarm in concat(values(aws_cloudwatch_metric_alarm.this), [aws_cloudwatch_metric_alarm.critical]) : alarm.alarm_actions == toset([aws_sns_topic.this.arn])])
+    condition     = alltrue([for alarm in concat(values(aws_cloudwatch_metric_alarm.this), [aws_cloudwatch_metric_alarm.critical]) : alarm.alarm_actions == toset([aws_sns_topic.this[0].arn])])
     error_message = "An alarm that tells nobody is a chart."
   }
   assert {
-    condition     = aws_sns_topic.this.name == "ai-comms-critical-alerts-dev"
+    condition     = aws_sns_topic.this[0].name == "ai-comms-critical-alerts-dev"
     error_message = "The topic's name is the design's."
   }
 }
@@ -113,7 +113,7 @@ run "silence_is_an_alarm_for_those_who_ask" {
 
 run "only_our_alarms_may_publish" {
   assert {
-    condition = [for statement in jsondecode(aws_sns_topic_policy.this.policy).Statement : "${statement.Principal.Service} ${statement.Action} ${statement.Condition.ArnLike["aws:SourceArn"]}" if statement.Effect == "Allow"] == [
+    condition = [for statement in jsondecode(aws_sns_topic_policy.this[0].policy).Statement : "${statement.Principal.Service} ${statement.Action} ${one(statement.Condition.ArnLike["aws:SourceArn"])}" if statement.Effect == "Allow"] == [
       "cloudwatch.amazonaws.com sns:Publish arn:aws:cloudwatch:eu-central-1:111122223333:alarm:WhatsAppProcessor*-Dev"
     ]
     error_message = "A topic policy replaces the default one: without this statement alarms change state and tell nobody."
@@ -139,7 +139,7 @@ run "a_key_of_ours_encrypts_the_topic" {
     kms_key_arn = "arn:aws:kms:eu-central-1:111122223333:key/k"
   }
   assert {
-    condition     = aws_sns_topic.this.kms_master_key_id == var.kms_key_arn
+    condition     = aws_sns_topic.this[0].kms_master_key_id == var.kms_key_arn
     error_message = "The topic uses the key."
   }
 }
@@ -217,5 +217,33 @@ run "values_above_their_range_are_refused" {
 run "the_example_works" {
   module {
     source = "./examples/basic"
+  }
+}
+
+run "an_existing_topic_is_used_as_it_is" {
+  variables {
+    topic_arn = "arn:aws:sns:eu-central-1:111122223333:on-call"
+  }
+  assert {
+    condition     = length(aws_sns_topic.this) == 0 && length(aws_sns_topic_policy.this) == 0
+    error_message = "Its owner keeps its policy."
+  }
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.critical.alarm_actions == toset([var.topic_arn]) && output.topic_arn == var.topic_arn
+    error_message = "The alarms tell it."
+  }
+}
+
+run "names_can_be_kept" {
+  variables {
+    names = { metric_filter = "our-filter", critical_alarm = "our-critical-alarm", alarm_prefix = "Ours", dashboard = "ours" }
+  }
+  assert {
+    condition     = [aws_cloudwatch_log_metric_filter.critical.name, aws_cloudwatch_metric_alarm.critical.alarm_name, output.dashboard_name, contains(output.alarm_names, "OursThrottlesAlarm-Dev")] == ["our-filter", "our-critical-alarm", "ours", true]
+    error_message = "Who has alarms by these names keeps them."
+  }
+  assert {
+    condition     = strcontains(aws_sns_topic_policy.this[0].policy, ":alarm:our-critical-alarm")
+    error_message = "The topic lets the critical alarm publish under its own name too."
   }
 }

@@ -89,3 +89,33 @@ run "the_example_works" {
     source = "./examples/basic"
   }
 }
+
+run "the_engines_later_key_can_be_asked_for" {
+  variables {
+    partition_key = "primary_channel"
+  }
+  assert {
+    condition     = aws_dynamodb_table.this.hash_key == "primary_channel" && aws_dynamodb_table.this.range_key == "conversation_id"
+    error_message = "The engine's later schema calls the recipient's number primary_channel."
+  }
+}
+
+run "no_other_key_is_known_to_the_function" {
+  command = plan
+  variables {
+    partition_key = "phone"
+  }
+  expect_failures = [var.partition_key]
+}
+
+run "the_replies_service_finds_conversations_where_its_index_is_asked_for" {
+  variables {
+    replies_index = true
+  }
+  assert {
+    condition = [for index in aws_dynamodb_table.this.global_secondary_index : [index.hash_key, index.range_key, index.projection_type, contains(index.non_key_attributes, "channel_config"), contains(index.non_key_attributes, "created_at")] if index.name == "company-whatsapp-number-recipient-tel-index"] == [
+      ["gsi_company_whatsapp_number", "gsi_recipient_tel", "INCLUDE", true, true]
+    ]
+    error_message = "The index has the name, the keys and the projection that the service reads."
+  }
+}

@@ -199,6 +199,16 @@ run "below_a_prefix_a_kind_without_names_is_granted_as_a_whole" {
   }
 }
 
+run "the_function_is_told_of_another_partition_key" {
+  variables {
+    table_partition_key = "primary_channel"
+  }
+  assert {
+    condition     = output.environment_variables["CONVERSATIONS_PARTITION_KEY"] == "primary_channel"
+    error_message = "A function that takes the table's key for another can write nothing."
+  }
+}
+
 run "tracing_is_off_until_asked_for" {
   assert {
     condition     = aws_lambda_function.this.tracing_config[0].mode == "PassThrough" && !strcontains(output.role_policy, "xray")
