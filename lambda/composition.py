@@ -12,6 +12,7 @@ from botocore.config import Config
 from core.batch import BatchProcessor
 from core.model import ModelGateway
 from core.wiring import Ports, wire
+from services.conversation_item import TableKey
 from services.dynamodb_service import DynamoDBConversationStore
 from services.secrets_manager_service import SecretsManagerSecrets
 from services.sqs_service import SqsMessageQueue
@@ -55,6 +56,8 @@ def build_runtime(settings: Settings) -> Runtime:
             settings.conversations_table_name,
             settings.record_retention_days,
             aws.client("dynamodb", config=CLOSING_CONFIG),
+            table_key=TableKey(settings.conversations_partition_key),
+            processor_version=settings.version,
         ),
         secrets=SecretsManagerSecrets(
             aws.client("secretsmanager", config=AWS_CONFIG),

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
+from functools import cached_property
 from typing import Any
 
 from pydantic import ValidationError
@@ -10,24 +11,40 @@ from core.conversation import ConversationKey
 from ops.answers import LastError
 from ops.aws import Aws
 from ops.aws_errors import asking_for
-from ops.errors import OpsError
+from ops.errors import AwsError, OpsError
 from ops.names import ATTENTION_INDEX, Names
-from services.conversation_item import deserialize, key_attributes, serialize
+from services.conversation_item import TableKey, deserialize, serialize
 from services.dynamodb_service import NEEDS_ATTENTION
 
 Item = Mapping[str, Any]
+
+PARTITION_KEYS = ("recipient_tel", "primary_channel")
+
+STATE = ("conversation_status", "last_error")
 
 BATCH_LIMIT = 100
 """Source: Amazon DynamoDB API Reference, BatchGetItem: up to 100 items."""
 
 
 class ConversationTable:
-    """Reads records."""
+    """Reads records; each has `recipient_tel`, whatever the table's key is called."""
 
     def __init__(self, aws: Aws, names: Names) -> None:
         self._client = aws.dynamodb
         self._name = names.table
         self._where = aws.where
+
+    @cached_property
+    def key(self) -> TableKey:
+        """The table's key, as the table itself says: its partition key has one of two names."""
+        with self._asking():
+            schema = self._client.describe_table(TableName=self._name)["Table"]["KeySchema"]
+        partition = next(element["AttributeName"] for element in schema if element["KeyType"] == "HASH")
+        if partition not in PARTITION_KEYS:
+            raise AwsError(
+                f"{self._name} has another key than {' or '.join(PARTITION_KEYS)}", "Is it another table? See --table."
+            )
+        return TableKey(partition)
 
     def needing_attention(self, conversation_id: str | None = None) -> Iterator[Item]:
         """Yield what the index keeps of the conversations that need a person, newest first."""
@@ -43,15 +60,15 @@ class ConversationTable:
             query["ExpressionAttributeValues"] |= serialize({":id": conversation_id})
         with self._asking():
             for page in self._client.get_paginator("query").paginate(**query):
-                yield from map(deserialize, page["Items"])
+                yield from map(self._read, page["Items"])
 
     def get(self, key: ConversationKey) -> Item | None:
         """Return a record as it is now."""
         with self._asking():
             answer = self._client.get_item(
-                TableName=self._name, Key=serialize(key_attributes(key)), ConsistentRead=True
+                TableName=self._name, Key=serialize(self.key.attributes(key)), ConsistentRead=True
             )
-        return deserialize(answer["Item"]) if "Item" in answer else None
+        return self._read(answer["Item"]) if "Item" in answer else None
 
     def size(self) -> int:
         """Return about how many records there are; DynamoDB counts every six hours."""
@@ -74,7 +91,7 @@ class ConversationTable:
             for page in pages:
                 looked_at += page["ScannedCount"]
                 tick(looked_at)
-                yield from map(deserialize, page["Items"])
+                yield from map(self._read, page["Items"])
 
     def states(self, keys: Iterable[ConversationKey]) -> dict[ConversationKey, Item]:
         """Return status, last error and age of records; those that do not exist are left out."""
@@ -84,17 +101,21 @@ class ConversationTable:
             for first in range(0, len(wanted), BATCH_LIMIT):
                 pending: Any = {
                     self._name: {
-                        "Keys": [serialize(key_attributes(key)) for key in wanted[first : first + BATCH_LIMIT]],
-                        "ProjectionExpression": "recipient_tel, conversation_id, conversation_status, last_error",
+                        "Keys": [serialize(self.key.attributes(key)) for key in wanted[first : first + BATCH_LIMIT]],
+                        "ProjectionExpression": ", ".join([*self.key.attributes(wanted[0]), *STATE]),
                         "ConsistentRead": True,
                     }
                 }
                 while pending:
                     answer = self._client.batch_get_item(RequestItems=pending)
-                    for item in map(deserialize, answer["Responses"].get(self._name, [])):
-                        found[ConversationKey(item["recipient_tel"], item["conversation_id"])] = item
+                    for item in map(self._read, answer["Responses"].get(self._name, [])):
+                        found[self.key.of(item)] = item
                     pending = answer.get("UnprocessedKeys")
         return found
+
+    def _read(self, item: Mapping[str, Any]) -> Item:
+        record = deserialize(item)
+        return {**record, "recipient_tel": self.key.of(record).recipient_tel}
 
     def _asking(self) -> AbstractContextManager[None]:
         return asking_for(f"the table {self._name}", self._where)

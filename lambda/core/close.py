@@ -1,7 +1,7 @@
 """Close: the final update of a record whose message is out."""
 
 from core.attempt import Attempt
-from core.conversation import Conversation, Reply, Status
+from core.conversation import Conversation, Reply, Status, Usage
 from core.errors import DeadlineError, FinalUpdateError, LostLeaseError, ProcessorError
 from core.events import Event, Metric
 from core.ports import ChatMessage, Clock, Closing, ConversationStore
@@ -57,7 +57,9 @@ class FinalUpdate:
         now = self._clock.now()
         return Closing(
             messages=tuple(
-                ChatMessage(part.sid, content, part.sent_at, reply.usage.tokens_out if index == 0 else 0, part.unseen)
+                ChatMessage(
+                    part.sid, part.text or content, part.sent_at, reply.usage if index == 0 else Usage(), part.unseen
+                )
                 for index, (part, content) in enumerate(zip(attempt.sent, reply.parts, strict=True))
             ),
             at=now,

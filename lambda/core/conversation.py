@@ -106,6 +106,10 @@ class Usage:
     tokens_in: int = 0
     tokens_out: int = 0
 
+    @property
+    def total(self) -> int:
+        return self.tokens_in + self.tokens_out
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:
@@ -143,11 +147,13 @@ class SentPart:
 
     Attributes:
         unseen: Twilio did not show its text when it was adopted: it is this conversation's by exclusion.
+        text: What the recipient got as Twilio shows it, where that is not the part itself: a template filled in.
     """
 
     sid: str
     sent_at: datetime
     unseen: bool = False
+    text: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,19 +78,20 @@ class Outbox:
                 owner = owner or self._owner(attempt, twilio.value())  # the release before recorded none
                 found = self._reconciler.find(attempt, reply, intent_at, owner, keyrings)
                 if found is not None:
-                    return self._sent(found.message, unseen=found.unseen)
+                    return self._sent(attempt, reply, found.message, unseen=found.unseen)
                 attempt.maybe_sent = False
             owner = self._owner(attempt, twilio.value())
             intent_at = self._intend(attempt, reply, owner)
             try:
-                return self._sent(self._post(attempt, reply, intent_at, owner, twilio))
+                return self._sent(attempt, reply, self._post(attempt, reply, intent_at, owner, twilio))
             except SendTooLateError:
                 intent_at = None
             except DeliveryUnknownError:
                 self._telemetry.warning(Event.SEND_OUTCOME_UNKNOWN, **attempt.log_fields(), part=len(attempt.sent) + 1)
 
-    def _sent(self, message: TwilioMessage, *, unseen: bool = False) -> SentPart:
-        return SentPart(message.sid, message.created_at or self._clock.now(), unseen)
+    def _sent(self, attempt: Attempt, reply: Reply, message: TwilioMessage, *, unseen: bool = False) -> SentPart:
+        shown = message.body if message.body != reply.parts[len(attempt.sent)] else None
+        return SentPart(message.sid, message.created_at or self._clock.now(), unseen, shown or None)
 
     def _owner(self, attempt: Attempt, credentials: TwilioCredentials) -> EffectOwner:
         whatsapp = attempt.context.company_data_payload.channel_config.whatsapp

@@ -10,7 +10,7 @@ effect. A status that another program wrote is left as it is: the write takes ef
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from core.conversation import (
     Conversation,
@@ -23,6 +23,7 @@ from core.conversation import (
     SentPart,
     Status,
     UndecidedRow,
+    Usage,
 )
 from core.lease import Lease
 from utils.redaction import Secret
@@ -50,7 +51,7 @@ class ConversationStore(Protocol):
         self,
         key: ConversationKey,
         lease: Lease,
-        attributes: Mapping[str, str],
+        attributes: Mapping[str, Any],
         mark: Failure,
         *,
         needs_attention: bool,
@@ -67,7 +68,7 @@ class ConversationStore(Protocol):
         self,
         seen: Conversation,
         lease: Lease,
-        attributes: Mapping[str, str],
+        attributes: Mapping[str, Any],
         mark: Failure,
         *,
         needs_attention: bool,
@@ -139,13 +140,15 @@ class ChatMessage:
     """An entry of the record's `messages`.
 
     Attributes:
+        content: What the recipient got, as Twilio shows it; else the part of the reply.
+        usage: What the model run behind it was billed for; nothing for all but the first.
         unseen: See `SentPart`.
     """
 
     message_id: str
     content: str
     timestamp: datetime
-    tokens: int
+    usage: Usage
     unseen: bool = False
 
 

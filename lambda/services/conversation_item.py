@@ -5,6 +5,7 @@ what can't be read is absent, and where its absence could hide a send, the recor
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, TypeGuard
@@ -39,15 +40,28 @@ _to_dynamodb = TypeSerializer().serialize
 _from_dynamodb = TypeDeserializer().deserialize
 
 
-RUN_IDS = ("openai_thread_id", "openai_response_id", "openai_started_at")
-"""What names a run; how many were paid for is kept when it is dropped."""
+RUN_IDS = ("openai_thread_id", "thread_id", "openai_response_id", "openai_started_at")
+"""What names a run, to us and to the replies service; how many were paid for is kept when it is dropped."""
 
 
-def key_attributes(key: ConversationKey) -> dict[str, str]:
-    return {"recipient_tel": key.recipient_tel, "conversation_id": key.conversation_id}
+@dataclass(frozen=True, slots=True)
+class TableKey:
+    """Key of the table: the recipient's number under the name that the table has for it, and the conversation's id."""
+
+    partition: str = "recipient_tel"
+
+    def attributes(self, key: ConversationKey) -> dict[str, str]:
+        return {self.partition: key.recipient_tel, "conversation_id": key.conversation_id}
+
+    def of(self, item: Mapping[str, Any]) -> ConversationKey:
+        """Return the key of an item, or of an index's entry: both always have it."""
+        return ConversationKey(str(item[self.partition]), str(item["conversation_id"]))
 
 
-def read_conversation(item: Mapping[str, Any]) -> Conversation:
+DEFAULT_KEY = TableKey()
+
+
+def read_conversation(item: Mapping[str, Any], table_key: TableKey = DEFAULT_KEY) -> Conversation:
     """Read a record, whoever wrote it; one that is not finished, or was never begun, has only some attributes."""
     standing = read_standing(item)
     held = _sids(item)
@@ -56,7 +70,7 @@ def read_conversation(item: Mapping[str, Any]) -> Conversation:
         sent = tuple(SentPart(sid, moment) for sid, moment in held.items())
     status = _text(item.get("conversation_status")) or ""
     return Conversation(
-        key=ConversationKey(str(item["recipient_tel"]), str(item["conversation_id"])),
+        key=table_key.of(item),
         status=Status(status) if status in _STATUSES else status,
         created_at=read_moment(item.get("created_at")),
         lease_owner=_text(item.get("lease_owner")),
@@ -114,7 +128,7 @@ def read_sent(value: object) -> tuple[SentPart, ...] | None:
         if sid is None:
             return None
         moment = read_moment(entry.get("sent_at")) or datetime.fromtimestamp(0, tz=UTC)
-        parts.append(SentPart(sid, moment, unseen=bool(entry.get("unseen"))))
+        parts.append(SentPart(sid, moment, unseen=bool(entry.get("unseen")), text=_text(entry.get("text"))))
     return tuple(parts)
 
 
@@ -164,6 +178,7 @@ def read_moment(value: object) -> datetime | None:
 def run_attributes(run: Run) -> dict[str, Any]:
     return {
         "openai_thread_id": run.thread_id,
+        "thread_id": run.thread_id,
         "openai_response_id": run.response_id,
         "paid_runs": run.number,
         **({"openai_started_at": iso(run.started_at)} if run.started_at else {}),
@@ -201,7 +216,13 @@ def owner_attributes(owner: EffectOwner) -> dict[str, str]:
 
 def sent_list(sent: Sequence[SentPart]) -> list[dict[str, Any]]:
     return [
-        {"sid": part.sid, "sent_at": iso(part.sent_at), **({"unseen": True} if part.unseen else {})} for part in sent
+        {
+            "sid": part.sid,
+            "sent_at": iso(part.sent_at),
+            **({"unseen": True} if part.unseen else {}),
+            **({"text": part.text} if part.text else {}),
+        }
+        for part in sent
     ]
 
 

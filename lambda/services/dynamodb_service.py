@@ -20,12 +20,13 @@ from core.errors import LeaseHeldError, LostLeaseError, PermanentError, Processo
 from core.lease import Lease
 from core.ports import Closing, Failing
 from services.conversation_item import (
+    DEFAULT_KEY,
     RECORD_VERSION,
     RUN_IDS,
+    TableKey,
     deserialize,
     failure_map,
     iso,
-    key_attributes,
     number,
     owner_attributes,
     read_conversation,
@@ -43,7 +44,6 @@ NEEDS_ATTENTION = "yes"
 """Value of `needs_attention`; records without the attribute are not in the index."""
 
 _OWN = "lease_owner = :me AND write_number < :write_number"
-_NO_RECORD = "attribute_not_exists(recipient_tel)"
 _OUR_STATUSES = {f":status_{index}": status for index, status in enumerate(Status)}
 _STATUS_IS_OURS = f"conversation_status IN ({', '.join(_OUR_STATUSES)})"
 _INTENT = ("send_started_at", "outcome_unknown", "send_from", "send_account", "send_credentials")
@@ -66,13 +66,20 @@ class DynamoDBConversationStore:
         table_name: str,
         retention_days: int = 0,
         closing_client: "DynamoDBClient | None" = None,
+        *,
+        table_key: TableKey = DEFAULT_KEY,
+        processor_version: str = "unknown",
     ) -> None:
         """Make a store.
 
         Args:
             closing_client: For the final update, which must end soon: one try, with short timeouts.
             retention_days: When DynamoDB may delete a record (attribute `expires_at`); 0 keeps it for ever.
+            processor_version: Release that creates a record, as the record says.
         """
+        self._key = table_key
+        self._no_record = f"attribute_not_exists({table_key.partition})"
+        self._processor_version = processor_version
         self._client = client
         self._closing_client = closing_client or client
         self._table_name = table_name
@@ -82,14 +89,16 @@ class DynamoDBConversationStore:
         self,
         key: ConversationKey,
         lease: Lease,
-        attributes: Mapping[str, str],
+        attributes: Mapping[str, Any],
         mark: Failure,
         *,
         needs_attention: bool,
     ) -> Conversation | None:
         item: dict[str, Any] = {
             **attributes,
-            **key_attributes(key),
+            "recipient_tel": key.recipient_tel,
+            **self._key.attributes(key),
+            "processor_version": self._processor_version,
             "record_version": RECORD_VERSION,
             "write_number": lease.write_number,
             "conversation_status": Status.PROCESSING,
@@ -109,7 +118,7 @@ class DynamoDBConversationStore:
             self._client.put_item(
                 TableName=self._table_name,
                 Item=serialize(item),
-                ConditionExpression=_NO_RECORD,
+                ConditionExpression=self._no_record,
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
         except (ClientError, BotoCoreError) as exc:
@@ -118,7 +127,7 @@ class DynamoDBConversationStore:
                 raise classify(exc) from exc
             if existing.get("lease_owner") == lease.owner:
                 return None
-            return read_conversation(existing)
+            return read_conversation(existing, self._key)
         return None
 
     def take_over(
@@ -163,7 +172,7 @@ class DynamoDBConversationStore:
             if existing.get("lease_owner") != lease.owner:
                 raise LeaseHeldError("another delivery took the conversation over", retry_after_seconds=1) from exc
             item = existing
-        return read_conversation(item)
+        return read_conversation(item, self._key)
 
     def annotate(self, seen: Conversation, failure: Failure) -> None:
         sets = {"last_error": failure_map(failure), "needs_attention": NEEDS_ATTENTION, "updated_at": iso(failure.at)}
@@ -207,6 +216,7 @@ class DynamoDBConversationStore:
         sets: dict[str, Any] = {
             "closed_at": iso(closing.at),
             "processing_time_ms": closing.processing_time_ms,
+            "initial_processing_time_ms": closing.processing_time_ms,
             "updated_at": iso(closing.at),
             "last_owner": lease.owner,
         }
@@ -219,7 +229,10 @@ class DynamoDBConversationStore:
                 "role": "assistant",
                 "content": message.content,
                 "timestamp": iso(message.timestamp),
-                "tokens": message.tokens,
+                "tokens": message.usage.tokens_out,
+                "prompt_tokens": message.usage.tokens_in,
+                "completion_tokens": message.usage.tokens_out,
+                "total_tokens": message.usage.total,
             }
             for message in closing.messages
         ]
@@ -269,7 +282,8 @@ class DynamoDBConversationStore:
 
     def reject(self, key: ConversationKey, failure: Failure) -> None:
         item: dict[str, Any] = {
-            **key_attributes(key),
+            "recipient_tel": key.recipient_tel,
+            **self._key.attributes(key),
             "record_version": RECORD_VERSION,
             "conversation_status": Status.FAILED_VALIDATION,
             "created_at": iso(failure.at),
@@ -283,7 +297,7 @@ class DynamoDBConversationStore:
             self._client.put_item(
                 TableName=self._table_name,
                 Item=serialize(item),
-                ConditionExpression=_NO_RECORD,
+                ConditionExpression=self._no_record,
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
         except (ClientError, BotoCoreError) as exc:
@@ -293,12 +307,12 @@ class DynamoDBConversationStore:
     def conversations_with(self, recipient_tel: str) -> list[Conversation]:
         pages = self._client.get_paginator("query").paginate(
             TableName=self._table_name,
-            KeyConditionExpression="recipient_tel = :recipient",
+            KeyConditionExpression=f"{self._key.partition} = :recipient",
             ExpressionAttributeValues=serialize({":recipient": recipient_tel}),
             ConsistentRead=True,
         )
         try:
-            return [read_conversation(deserialize(item)) for page in pages for item in page["Items"]]
+            return [read_conversation(deserialize(item), self._key) for page in pages for item in page["Items"]]
         except (ClientError, BotoCoreError) as exc:
             raise classify(exc) from exc
 
@@ -376,7 +390,7 @@ class DynamoDBConversationStore:
             expression += f" ADD {add}"
         answer = (client or self._client).update_item(
             TableName=self._table_name,
-            Key=serialize(key_attributes(key)),
+            Key=serialize(self._key.attributes(key)),
             UpdateExpression=expression,
             ConditionExpression=condition,
             ExpressionAttributeNames={f"#{name}": name for name in [*sets, *removes]},

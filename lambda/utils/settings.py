@@ -61,6 +61,12 @@ class Settings(BaseModel):
         description="DynamoDB table of conversations. Terraform sets the first name in `dev`, the second elsewhere;"
         " the third is the engine's.",
     )
+    conversations_partition_key: Literal["recipient_tel", "primary_channel"] = Field(
+        default="recipient_tel",
+        validation_alias="CONVERSATIONS_PARTITION_KEY",
+        description="Partition key of that table, which holds the recipient's number; `primary_channel` in the engine's"
+        " later schema.",
+    )
     queue_url: Url = Field(
         validation_alias="WHATSAPP_QUEUE_URL",
         description="URL of the queue the function is fed from; the heartbeat hides its messages.",

@@ -57,6 +57,9 @@ def _disagreements(patient: Patient, settings: Settings) -> Iterator[str]:
         yield f"WHATSAPP_QUEUE_URL is not {patient.names.queue}"
     if settings.conversations_table_name != patient.names.table:
         yield f"the table is {settings.conversations_table_name}, not {patient.names.table}"
+    partition = next(key["AttributeName"] for key in patient.table["KeySchema"] if key["KeyType"] == "HASH")
+    if settings.conversations_partition_key != partition:
+        yield f"CONVERSATIONS_PARTITION_KEY is {settings.conversations_partition_key}, the table's is {partition}"
     visibility = int(queue["VisibilityTimeout"])
     if settings.visibility_timeout_seconds != visibility:
         yield f"VISIBILITY_TIMEOUT_SECONDS is {settings.visibility_timeout_seconds}, the queue's is {visibility}"

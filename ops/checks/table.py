@@ -7,9 +7,9 @@ from ops.answers import Finding, fail, ok, warn
 from ops.names import ATTENTION_INDEX
 from ops.patient import Patient
 from ops.render import counted
-from ops.table import ConversationTable
+from ops.table import PARTITION_KEYS, ConversationTable
 
-TABLE_KEY = ("recipient_tel", "conversation_id")
+SORT_KEY = "conversation_id"
 INDEX_KEY = ("needs_attention", "updated_at")
 EXPIRY = "expires_at"
 
@@ -21,9 +21,11 @@ def check_table(patient: Patient) -> Iterator[Finding]:
     table, name = patient.table, patient.names.table
     if table["TableStatus"] not in {"ACTIVE", "UPDATING"}:
         yield fail("table", f"{name} is {table['TableStatus']}", f"Wait, or: {patient.deploy}")
-    elif _key(table["KeySchema"]) != TABLE_KEY:
+    elif _key(table["KeySchema"]) not in [(partition, SORT_KEY) for partition in PARTITION_KEYS]:
         yield fail(
-            "table", f"{name} has another key than {' and '.join(TABLE_KEY)}", "Is it another table? See --table."
+            "table",
+            f"{name} has another key than {' or '.join(PARTITION_KEYS)} and {SORT_KEY}",
+            "Is it another table? See --table.",
         )
     else:
         yield ok("table", f"{name}, {table['TableStatus'].lower()}, about {counted(table['ItemCount'], 'record')}")

@@ -96,7 +96,7 @@ def failing(**changes: Any) -> Failing:
 
 
 def closing(*sids: str) -> Closing:
-    messages = tuple(ChatMessage(sid, f"text of {sid}", at(7), 30) for sid in sids or ("SM1",))
+    messages = tuple(ChatMessage(sid, f"text of {sid}", at(7), Usage(420, 30)) for sid in sids or ("SM1",))
     return Closing(messages, at(8), 8250)
 
 

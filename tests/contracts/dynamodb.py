@@ -5,7 +5,7 @@ from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer
 
-from core.conversation import ConversationKey
+from core.conversation import ConversationKey, Usage
 from core.ports import ChatMessage
 from services.dynamodb_service import DynamoDBConversationStore
 from tests.contracts.conversation_store import Inspected
@@ -33,4 +33,6 @@ class DynamoDBLab:
 def read_message(item: dict[str, Any]) -> ChatMessage:
     assert item["role"] == "assistant"
     moment = datetime.fromisoformat(item["timestamp"])
-    return ChatMessage(item["message_id"], item["content"], moment, int(item["tokens"]))
+    return ChatMessage(
+        item["message_id"], item["content"], moment, Usage(int(item["prompt_tokens"]), int(item["completion_tokens"]))
+    )

@@ -20,6 +20,7 @@ SET_BY_THE_STACK = {
     "CONVERSATIONS_TABLE": "nothing",
     "WHATSAPP_QUEUE_URL": "the queue's URL",
     "VERSION": "`release`; `make deploy` sets it to what `git describe` says",
+    "CONVERSATIONS_PARTITION_KEY": "`table.partition_key`",
     "SECRET_NAME_PREFIX": "`secret_name_prefix`",
     "METRICS_NAMESPACE": "follows `environment`",
     "VISIBILITY_TIMEOUT_SECONDS": "`queue.visibility_timeout_seconds`",

@@ -8,7 +8,7 @@ import pytest
 
 from composition import CLOSING_CONFIG
 from core.close import CALL_SECONDS
-from core.conversation import ConversationKey
+from core.conversation import ConversationKey, Usage
 from core.errors import StoreUnavailableError
 from core.lease import Lease
 from core.ports import ChatMessage, Closing
@@ -34,6 +34,6 @@ def test_a_silent_table_is_given_up_in_time() -> None:
         began = time.monotonic()
 
         with pytest.raises(StoreUnavailableError):
-            store.close(lease, Closing((ChatMessage("SM1", "Hello", START, 30),), START, 8250))
+            store.close(lease, Closing((ChatMessage("SM1", "Hello", START, Usage(420, 30)),), START, 8250))
 
     assert time.monotonic() - began < CALL_SECONDS / 2

@@ -54,8 +54,8 @@ def test_a_new_conversation_is_sent_and_closed(core: Core) -> None:
     record = core.record()
     assert record.conversation.status is Status.SENT
     assert record.conversation.lease_owner is None
-    assert [message.content for message in record.messages] == ['{"1": "Ana", "2": "Acme"}']
-    assert record.messages[0].tokens == 30
+    assert [message.content for message in record.messages] == ["Hello! Ana - Acme"]
+    assert record.messages[0].usage.tokens_out == 30
     assert record.attributes["company_name"] == "Acme Coffee"
     assert not record.needs_attention
 
@@ -140,7 +140,7 @@ def test_a_long_reply_goes_out_in_parts_that_are_recorded_one_by_one(core: Core)
     assert core.store.writes == ["create", "record_run", "intend", "intend", "intend", "close"]
     record = core.record()
     assert [message.message_id for message in record.messages] == [d.message.sid for d in core.whatsapp.delivered]
-    assert [message.tokens > 0 for message in record.messages] == [False, False, False]
+    assert [message.usage.tokens_out > 0 for message in record.messages] == [False, False, False]
 
 
 # Duplicates and leases

@@ -32,12 +32,12 @@ class Deployment:
         }
         self.dynamodb.description = {
             "TableStatus": "ACTIVE",
-            "KeySchema": _schema("recipient_tel", "conversation_id"),
+            "KeySchema": schema("recipient_tel", "conversation_id"),
             "GlobalSecondaryIndexes": [
                 {
                     "IndexName": "needs-attention-index",
                     "IndexStatus": "ACTIVE",
-                    "KeySchema": _schema("needs_attention", "updated_at"),
+                    "KeySchema": schema("needs_attention", "updated_at"),
                 }
             ],
         }
@@ -124,5 +124,5 @@ class Deployment:
         return {"SecretString": value}
 
 
-def _schema(partition: str, sort: str) -> list[dict[str, str]]:
+def schema(partition: str, sort: str) -> list[dict[str, str]]:
     return [{"AttributeName": sort, "KeyType": "RANGE"}, {"AttributeName": partition, "KeyType": "HASH"}]

@@ -259,7 +259,12 @@ class FakeDynamoDB(FakeClient):
         self.table = table
         self.items: dict[tuple[str, str], dict[str, Any]] = {}
         self.unprocessed = 0
-        self.description: dict[str, Any] = {}
+        self.description: dict[str, Any] = {
+            "KeySchema": [
+                {"AttributeName": "recipient_tel", "KeyType": "HASH"},
+                {"AttributeName": "conversation_id", "KeyType": "RANGE"},
+            ]
+        }
         self.time_to_live: dict[str, str] = {}
 
     def put(self, item: dict[str, Any]) -> None:

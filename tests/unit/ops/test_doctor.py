@@ -10,7 +10,7 @@ from ops.answers import Finding, ok
 from ops.commands import doctor
 from ops.names import ALARM_PREFIX
 from tests.unit.ops.conftest import Ops
-from tests.unit.ops.deployment import FUNCTION_ARN, OPENAI_SECRET, TOPIC, TWILIO_SECRET, Deployment
+from tests.unit.ops.deployment import FUNCTION_ARN, OPENAI_SECRET, TOPIC, TWILIO_SECRET, Deployment, schema
 from tests.unit.ops.fake_aws import DLQ, QUEUE, FakeAws, client_error
 from tests.unit.ops.records import make_record
 
@@ -152,8 +152,15 @@ PROBLEMS: list[Any] = [
         lambda d: d.dynamodb.description.update(KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}]),
         "table",
         "fail",
-        "another key than recipient_tel and conversation_id",
+        "another key than recipient_tel or primary_channel and conversation_id",
         id="key",
+    ),
+    pytest.param(
+        lambda d: d.dynamodb.description.update(KeySchema=schema("primary_channel", "conversation_id")),
+        "settings",
+        "fail",
+        "CONVERSATIONS_PARTITION_KEY is recipient_tel, the table's is primary_channel",
+        id="key of another schema",
     ),
     pytest.param(
         lambda d: d.dynamodb.description.update(GlobalSecondaryIndexes=[]),

@@ -133,7 +133,7 @@ def test_index_finds_a_conversation_that_needs_attention_without_a_look_at_all(o
 
     ops("show", "conv-0001")
 
-    assert aws.fake_dynamodb.calls == ["query", "get_item"]
+    assert aws.fake_dynamodb.calls == ["query", "describe_table", "get_item"]
 
 
 def test_recipient_finds_it_with_one_request(ops: Ops, aws: FakeAws) -> None:
@@ -142,12 +142,12 @@ def test_recipient_finds_it_with_one_request(ops: Ops, aws: FakeAws) -> None:
     shown = ops("show", "conv-0001", "--recipient", "+447700900123")
 
     assert shown.exit_code == 0
-    assert aws.fake_dynamodb.calls == ["get_item"]
+    assert aws.fake_dynamodb.calls == ["describe_table", "get_item"]
 
 
 def test_large_table_is_read_only_when_asked_to(ops: Ops, aws: FakeAws) -> None:
     aws.fake_dynamodb.put(make_closed_record())
-    aws.fake_dynamodb.description = {"ItemCount": 12_000_000}
+    aws.fake_dynamodb.description["ItemCount"] = 12_000_000
 
     refused = ops("show", "conv-0001")
 

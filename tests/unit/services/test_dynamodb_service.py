@@ -29,7 +29,7 @@ from core.conversation import (
 from core.errors import LeaseHeldError, LostLeaseError, PermanentError, StoreUnavailableError
 from core.lease import Lease
 from core.ports import ChatMessage, Closing, Failing
-from services.conversation_item import iso
+from services.conversation_item import TableKey, iso, read_conversation
 from services.dynamodb_service import DynamoDBConversationStore
 from tests.fakes.clock import START
 
@@ -77,8 +77,8 @@ def table() -> Iterator[Stubber]:
         stubber.assert_no_pending_responses()
 
 
-def store_on(table: Stubber, retention_days: int = 0) -> DynamoDBConversationStore:
-    return DynamoDBConversationStore(cast("DynamoDBClient", table.client), TABLE, retention_days)
+def store_on(table: Stubber, **options: Any) -> DynamoDBConversationStore:
+    return DynamoDBConversationStore(cast("DynamoDBClient", table.client), TABLE, **options)
 
 
 @pytest.fixture
@@ -97,6 +97,7 @@ def expect_put(table: Stubber, **changes: Any) -> None:
     item = {
         **RAW_KEY,
         "company_name": {"S": "Acme"},
+        "processor_version": {"S": "unknown"},
         "record_version": {"N": "2"},
         "write_number": {"N": "1"},
         "conversation_status": {"S": "processing"},
@@ -396,14 +397,23 @@ def test_an_intent_is_written_only_with_the_lease(
 def test_a_run_is_recorded_in_one_write(table: Stubber, store: DynamoDBConversationStore, lease: Lease) -> None:
     expect_update(
         table,
-        "SET #openai_thread_id = :openai_thread_id, #openai_response_id = :openai_response_id,"
+        "SET #openai_thread_id = :openai_thread_id, #thread_id = :thread_id, #openai_response_id = :openai_response_id,"
         " #paid_runs = :paid_runs, #openai_started_at = :openai_started_at, #updated_at = :updated_at,"
         " #write_number = :write_number",
         OWN,
-        ["openai_thread_id", "openai_response_id", "paid_runs", "openai_started_at", "updated_at", "write_number"],
+        [
+            "openai_thread_id",
+            "thread_id",
+            "openai_response_id",
+            "paid_runs",
+            "openai_started_at",
+            "updated_at",
+            "write_number",
+        ],
         {
             **FENCE,
             ":openai_thread_id": {"S": "conv_1"},
+            ":thread_id": {"S": "conv_1"},
             ":openai_response_id": {"S": "resp_1"},
             ":paid_runs": {"N": "2"},
             ":openai_started_at": NOW,
@@ -431,7 +441,8 @@ def test_a_record_is_closed_in_one_update(table: Stubber, store: DynamoDBConvers
     ]
     expect_update(
         table,
-        "SET #closed_at = :closed_at, #processing_time_ms = :processing_time_ms, #updated_at = :updated_at,"
+        "SET #closed_at = :closed_at, #processing_time_ms = :processing_time_ms,"
+        " #initial_processing_time_ms = :initial_processing_time_ms, #updated_at = :updated_at,"
         " #last_owner = :last_owner, #write_number = :write_number, #conversation_status = :conversation_status,"
         " #task_complete = :task_complete,"
         " messages = list_append(if_not_exists(messages, :none), :messages)"
@@ -440,6 +451,7 @@ def test_a_record_is_closed_in_one_update(table: Stubber, store: DynamoDBConvers
         [
             "closed_at",
             "processing_time_ms",
+            "initial_processing_time_ms",
             "updated_at",
             "last_owner",
             "write_number",
@@ -454,6 +466,7 @@ def test_a_record_is_closed_in_one_update(table: Stubber, store: DynamoDBConvers
             ":conversation_status": {"S": "initial_message_sent"},
             ":task_complete": {"N": "1"},
             ":processing_time_ms": {"N": "8250"},
+            ":initial_processing_time_ms": {"N": "8250"},
             ":updated_at": NOW,
             ":last_owner": {"S": "me"},
             ":messages": {
@@ -465,6 +478,9 @@ def test_a_record_is_closed_in_one_update(table: Stubber, store: DynamoDBConvers
                             "content": {"S": "Hello"},
                             "timestamp": NOW,
                             "tokens": {"N": "30"},
+                            "prompt_tokens": {"N": "420"},
+                            "completion_tokens": {"N": "30"},
+                            "total_tokens": {"N": "450"},
                         }
                     }
                 ]
@@ -473,7 +489,7 @@ def test_a_record_is_closed_in_one_update(table: Stubber, store: DynamoDBConvers
         },
     )
 
-    store.close(lease, Closing((ChatMessage("SM1", "Hello", START, 30),), START, 8250))
+    store.close(lease, Closing((ChatMessage("SM1", "Hello", START, Usage(420, 30)),), START, 8250))
 
 
 def test_a_failure_releases_the_lease_in_the_same_update(
@@ -489,6 +505,7 @@ def test_a_failure_releases_the_lease_in_the_same_update(
         "send_account",
         "send_credentials",
         "openai_thread_id",
+        "thread_id",
         "openai_response_id",
         "openai_started_at",
     ]
@@ -537,7 +554,9 @@ def test_a_failure_that_a_person_must_decide_names_the_messages_in_question(
 
 WRITES_WITH_A_STATUS: dict[str, Callable[[DynamoDBConversationStore, Lease], None]] = {
     "intend": lambda store, lease: store.intend(lease, REPLY, [], START, OWNER),
-    "close": lambda store, lease: store.close(lease, Closing((ChatMessage("SM1", "Hello", START, 30),), START, 8250)),
+    "close": lambda store, lease: store.close(
+        lease, Closing((ChatMessage("SM1", "Hello", START, Usage(420, 30)),), START, 8250)
+    ),
     "fail": lambda store, lease: store.fail(
         lease, Failing(Status.FAILED_AI, MARK, sent=(), keep_intent=False, keep_run=False)
     ),
@@ -776,3 +795,37 @@ def test_a_record_that_is_too_large_stays_so(
         store.intend(lease, REPLY, [], START, OWNER)
 
     assert caught.value.code == "record_too_large"
+
+
+# The table's key
+
+
+def test_under_the_engines_later_key_every_write_and_read_names_that_key(table: Stubber, lease: Lease) -> None:
+    asked: list[tuple[str, dict[str, Any]]] = []
+
+    def note(params: dict[str, Any], model: Any, **_: Any) -> None:
+        asked.append((model.name, params))
+
+    table.client.meta.events.register("before-parameter-build.dynamodb", note)
+    for operation in ("put_item", "put_item", "update_item", "query"):
+        table.add_response(operation, {"Items": []} if operation == "query" else {})
+    store = store_on(table, table_key=TableKey("primary_channel"), processor_version="1.4.0")
+
+    create(store, lease)
+    store.reject(KEY, MARK)
+    store.record_run(lease, Run("conv_1", "resp_1"), START)
+    store.conversations_with(KEY.recipient_tel)
+
+    (_, put), (_, rejected), (_, updated), (_, queried) = asked
+    for item in (put["Item"], rejected["Item"]):
+        assert item["primary_channel"] == item["recipient_tel"] == {"S": KEY.recipient_tel}
+    assert put["Item"]["processor_version"] == {"S": "1.4.0"}
+    assert put["ConditionExpression"] == rejected["ConditionExpression"] == "attribute_not_exists(primary_channel)"
+    assert set(updated["Key"]) == {"primary_channel", "conversation_id"}
+    assert queried["KeyConditionExpression"] == "primary_channel = :recipient"
+
+
+def test_a_record_of_another_program_under_that_key_needs_no_other_name_of_the_number() -> None:
+    item = {"primary_channel": "+447700900123", "conversation_id": "conv-1", "conversation_status": "retry"}
+
+    assert read_conversation(item, TableKey("primary_channel")).key == ConversationKey("+447700900123", "conv-1")
