@@ -100,6 +100,41 @@ class Sent(Answer):
     text: str | None = Field(description="Null without --text, and until the conversation is closed.")
 
 
+class UndecidedMessage(Answer):
+    """A message at Twilio that may be the one whose answer was lost."""
+
+    sid: str
+    created_at: datetime | None = Field(description="Null where Twilio gives no date.")
+    status: str = Field(description="Twilio's word when the function looked.")
+    shown: bool = Field(description="Twilio shows its text.")
+
+
+class Choice(StrEnum):
+    """What a person decided about an undecided message."""
+
+    ADOPT = "adopt"
+    RESEND = "resend"
+
+
+class PastResolution(Answer):
+    """What a person decided before."""
+
+    at: datetime | None
+    choice: str
+    sid: str | None
+
+
+class Resolved(Answer):
+    """Answer of `resolve`."""
+
+    conversation_id: str
+    recipient: str
+    at: datetime
+    choice: Choice
+    sid: str | None = Field(description="The message that was adopted.")
+    between: list[str] = Field(description="The messages in question.")
+
+
 class ConversationRecord(Answer):
     """One record. Personal data is `***` without --unmask."""
 
@@ -118,6 +153,10 @@ class ConversationRecord(Answer):
     reply: Reply | None
     intent: Intent | None
     sent: list[Sent]
+    closed: bool = Field(description="The message is out and the function will not touch the record again.")
+    undecided: list[UndecidedMessage] = Field(description="Between which a person must decide: `ops resolve`.")
+    adopted_unseen: list[str] = Field(description="Messages adopted although Twilio does not show their text.")
+    resolutions: list[PastResolution]
     details: dict[str, str] = Field(description="What the record keeps of the Context Object.")
 
 
@@ -285,6 +324,7 @@ class Diagnosis(Answer):
 ANSWERS: dict[str, type[Answer]] = {
     "attention": Attention,
     "show": Conversations,
+    "resolve": Resolved,
     "trace": Trace,
     "dlq peek": Peek,
     "dlq redrive": Redrive,

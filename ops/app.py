@@ -11,6 +11,7 @@ from ops.commands.context import replay, validate
 from ops.commands.doctor import doctor
 from ops.commands.peek import peek
 from ops.commands.redrive import redrive
+from ops.commands.resolve import resolve
 from ops.commands.show import show
 from ops.commands.trace import trace
 from ops.errors import UsageError
@@ -49,6 +50,7 @@ dlq = typer.Typer(no_args_is_help=True, help="The dead-letter queue: what is in 
 command(app, "doctor")(doctor)
 command(app, "attention")(attention)
 command(app, "show")(show)
+command(app, "resolve")(resolve)
 command(app, "trace")(trace)
 app.add_typer(dlq, name="dlq")
 command(dlq, "peek")(peek)

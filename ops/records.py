@@ -5,10 +5,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from core.conversation import Conversation
-from ops.answers import ConversationRecord, Intent, Lease, Reply, Run, Sent
+from ops.answers import ConversationRecord, Intent, Lease, PastResolution, Reply, Run, Sent
 from ops.masking import HIDDEN
+from ops.resolution import undecided_rows
 from ops.table import Item, read_last_error
-from services.conversation_item import read_conversation
+from services.conversation_item import read_conversation, read_moment
 
 PERSONAL = {"recipient_first_name", "recipient_last_name", "recipient_email", "company_rep", "project_data"}
 DETAILS = (
@@ -58,6 +59,10 @@ def read_record(item: Item, now: datetime, *, unmask: bool, with_text: bool) -> 
         reply=_reply(record, with_text=with_text),
         intent=_intent(record),
         sent=list(_sent(record, item, with_text=with_text)),
+        closed=record.closed,
+        undecided=undecided_rows(item),
+        adopted_unseen=_texts(item.get("adopted_unseen")) or [part.sid for part in record.sent if part.unseen],
+        resolutions=list(_resolutions(item)),
         details={
             name: HIDDEN if name in PERSONAL and not unmask else str(item[name]) for name in DETAILS if item.get(name)
         },
@@ -91,6 +96,20 @@ def _intent(record: Conversation) -> Intent | None:
     if record.intent_at is None:
         return None
     return Intent(part=len(record.sent) + 1, decided_at=record.intent_at, outcome_unknown=record.outcome_unknown)
+
+
+def _resolutions(item: Item) -> Iterator[PastResolution]:
+    past = item.get("resolutions")
+    for entry in past if isinstance(past, list) else []:
+        if isinstance(entry, Mapping):
+            sid = entry.get("sid")
+            yield PastResolution(
+                at=read_moment(entry.get("at")), choice=str(entry.get("choice")), sid=None if sid is None else str(sid)
+            )
+
+
+def _texts(value: object) -> list[str]:
+    return [str(entry) for entry in value] if isinstance(value, list) else []
 
 
 def _sent(record: Conversation, item: Item, *, with_text: bool) -> Iterator[Sent]:

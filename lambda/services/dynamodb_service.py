@@ -46,7 +46,7 @@ NEEDS_ATTENTION = "yes"
 _OWN = "lease_owner = :me AND write_number < :write_number"
 _OUR_STATUSES = {f":status_{index}": status for index, status in enumerate(Status)}
 _STATUS_IS_OURS = f"conversation_status IN ({', '.join(_OUR_STATUSES)})"
-_INTENT = ("send_started_at", "outcome_unknown", "send_from", "send_account", "send_credentials")
+INTENT = ("send_started_at", "outcome_unknown", "send_from", "send_account", "send_credentials")
 REFUSAL_KEPT = timedelta(days=30)
 """How long the record of a refused message is kept, unless the message is corrected: it has no other use."""
 
@@ -160,7 +160,7 @@ class DynamoDBConversationStore:
             sets["needs_attention"] = NEEDS_ATTENTION
         else:
             removes.append("needs_attention")
-        condition, values = _as_seen(seen)
+        condition, values = as_seen(seen)
         try:
             item = self._update(
                 seen.key, sets, removes, condition, {":one": 1, **values}, add="attempts :one", returns="ALL_NEW"
@@ -176,7 +176,7 @@ class DynamoDBConversationStore:
 
     def annotate(self, seen: Conversation, failure: Failure) -> None:
         sets = {"last_error": failure_map(failure), "needs_attention": NEEDS_ATTENTION, "updated_at": iso(failure.at)}
-        condition, values = _as_seen(seen, renewed=True)
+        condition, values = as_seen(seen, renewed=True)
         try:
             self._update(seen.key, sets, [], condition, values)
         except (ClientError, BotoCoreError) as exc:
@@ -239,7 +239,7 @@ class DynamoDBConversationStore:
         removes = [
             "lease_owner",
             "lease_expires_at",
-            *_INTENT,
+            *INTENT,
             "reply",
             "sent_parts",
             "last_error",
@@ -271,7 +271,7 @@ class DynamoDBConversationStore:
         else:
             removes.append("undecided")
         if not failing.keep_intent:
-            removes += _INTENT
+            removes += INTENT
         if not failing.keep_reply:
             removes.append("reply")
         if failing.run is not None:
@@ -401,7 +401,7 @@ class DynamoDBConversationStore:
         return deserialize(answer.get("Attributes", {}))
 
 
-def _as_seen(seen: Conversation, *, renewed: bool = False) -> tuple[str, dict[str, Any]]:
+def as_seen(seen: Conversation, *, renewed: bool = False) -> tuple[str, dict[str, Any]]:
     """Return the condition that nobody but the heartbeat has changed an open record, and its values.
 
     Args:

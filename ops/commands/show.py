@@ -7,8 +7,9 @@ import typer
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from core.conversation import ConversationKey, Status
-from ops.answers import ConversationRecord, Conversations, Reply
+from core.conversation import ConversationKey
+from core.errors import DeliveryUndecidedError
+from ops.answers import ConversationRecord, Conversations, Reply, UndecidedMessage
 from ops.errors import OpsError, UsageError
 from ops.masking import HIDDEN
 from ops.options import Unmask
@@ -35,7 +36,7 @@ def show(
 ) -> None:
     """Show one conversation."""
     table = ConversationTable(session.aws, session.names)
-    items = _find(session, table, conversation_id, recipient, scan=scan)
+    items = find_records(session, table, conversation_id, recipient, scan=scan)
     if not items:
         raise OpsError(
             f"There is no conversation {conversation_id} in {session.names.table}",
@@ -46,9 +47,10 @@ def show(
     session.screen.answer(answer, _render, unmask=unmask)
 
 
-def _find(
+def find_records(
     session: Session, table: ConversationTable, conversation_id: str, recipient: str | None, *, scan: bool
 ) -> list[Item]:
+    """Return the records of a conversation id, by as few reads as possible."""
     if recipient is not None:
         item = table.get(ConversationKey(recipient, conversation_id))
         return [] if item is None else [item]
@@ -104,6 +106,13 @@ def _blocks(record: ConversationRecord) -> Iterator[RenderableType]:
     if record.sent or record.intent:
         yield Text()
         yield pairs(_messages(record))
+    if record.undecided:
+        yield Text()
+        yield Text("Twilio lists, and nobody knows whose it is", STRONG)
+        yield pairs((row.sid, _undecided_line(row)) for row in record.undecided)
+    if record.resolutions:
+        yield Text()
+        yield pairs((moment(past.at), f"{past.choice} {past.sid or ''}".rstrip()) for past in record.resolutions)
     if reply and reply.text and not record.sent:
         yield Text()
         yield pairs((f"Part {number}", part) for number, part in enumerate(reply.text, 1))
@@ -125,6 +134,11 @@ def _messages(record: ConversationRecord) -> Iterator[tuple[str, str]]:
         yield f"Message {record.intent.part}", f"{moment(record.intent.decided_at)}  {outcome}"
 
 
+def _undecided_line(row: UndecidedMessage) -> str:
+    text = "its text is shown" if row.shown else "its text is not shown"
+    return f"{moment(row.created_at)}  {row.status or '-'}, {text}"
+
+
 def _lease_line(record: ConversationRecord) -> str | None:
     lease = record.lease
     if lease is None:
@@ -138,11 +152,19 @@ def _reply_line(reply: Reply) -> str:
 
 def _meaning(record: ConversationRecord) -> str:
     """Say where the conversation stands and what comes next."""
-    if record.status == Status.SENT:
+    if record.closed and record.adopted_unseen:
+        return "Done: Twilio accepted a message whose text it does not show; it can be nobody else's."
+    if record.closed:
         return "Done: the message is out and the record is closed."
     if record.lease is not None and record.lease.held:
         return f"A delivery is at work on it until {moment(record.lease.expires_at)} at the latest."
     error = record.last_error
+    if error is not None and error.code == DeliveryUndecidedError.code:
+        return (
+            "Nobody can tell whether the message was sent. Look at Twilio's console, then say which message it is:"
+            f"\n  ops resolve {record.conversation_id} --adopt SID\nor that there is none:"
+            f"\n  ops resolve {record.conversation_id} --resend"
+        )
     redrive = f"\n  ops dlq redrive --code {error.code if error else NO_ERROR}"
     if record.intent is not None:
         return (

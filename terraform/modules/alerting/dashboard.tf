@@ -1,7 +1,7 @@
 # One page: is it well, what flows, how long the vendors take, what fails, what it costs.
 
 locals {
-  own_metric = { for name in ["MessagesSent", "MessagesFailed", "DuplicatesSuppressed", "Resumed", "Reconciled", "OpenAILatency", "TwilioLatency", "EndToEndLatency", "TokensIn", "TokensOut", "HeartbeatLost"] :
+  own_metric = { for name in ["MessagesSent", "MessagesFailed", "DuplicatesSuppressed", "Resumed", "Reconciled", "AdoptedUnseen", "OpenAILatency", "TwilioLatency", "EndToEndLatency", "TokensIn", "TokensOut", "HeartbeatLost"] :
     name => [var.metrics_namespace, name, "service", var.service_name]
   }
   failures_by_code = "SEARCH('{\"${var.metrics_namespace}\",code,service} MetricName=\"MessagesFailed\" service=\"${var.service_name}\"', 'Sum')"
@@ -17,6 +17,7 @@ locals {
         concat(local.own_metric.DuplicatesSuppressed, [{ label = "duplicates suppressed" }]),
         concat(local.own_metric.Resumed, [{ label = "resumed" }]),
         concat(local.own_metric.Reconciled, [{ label = "reconciled with Twilio" }]),
+        concat(local.own_metric.AdoptedUnseen, [{ label = "adopted unseen" }]),
       ]
     },
     {

@@ -50,6 +50,11 @@ locals {
         namespace   = var.metrics_namespace, metric = "HeartbeatLost", dimensions = local.own
         statistic   = "Sum", operator = "GreaterThanOrEqualToThreshold", threshold = 1, period = 300, of = 1, missing = "notBreaching"
       }
+      AdoptedUnseen = {
+        description = "Many messages were adopted although Twilio does not show their text: more answers are lost than usual, or another program sends."
+        namespace   = var.metrics_namespace, metric = "AdoptedUnseen", dimensions = local.own
+        statistic   = "Sum", operator = "GreaterThanOrEqualToThreshold", threshold = 10, period = 3600, of = 1, missing = "notBreaching"
+      }
     },
     var.no_messages_sent_minutes == null ? {} : {
       NoMessagesSent = {

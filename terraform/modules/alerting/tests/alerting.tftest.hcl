@@ -56,6 +56,7 @@ run "every_trouble_of_the_runbook_has_its_alarm" {
       Errors               = "WhatsAppProcessorErrorsAlarm-Dev AWS/Lambda Errors FunctionName=whatsapp-channel-processor-dev Sum GreaterThanThreshold 0 300 1 notBreaching"
       DurationNearTimeout  = "WhatsAppProcessorDurationNearTimeoutAlarm-Dev AWS/Lambda Duration FunctionName=whatsapp-channel-processor-dev Maximum GreaterThanThreshold 270000 300 2 notBreaching"
       HeartbeatLost        = "WhatsAppProcessorHeartbeatLostAlarm-Dev AIComms/WhatsAppProcessor/Dev HeartbeatLost service=whatsapp-channel-processor Sum GreaterThanOrEqualToThreshold 1 300 1 notBreaching"
+      AdoptedUnseen        = "WhatsAppProcessorAdoptedUnseenAlarm-Dev AIComms/WhatsAppProcessor/Dev AdoptedUnseen service=whatsapp-channel-processor Sum GreaterThanOrEqualToThreshold 10 3600 1 notBreaching"
     }
     error_message = "Metric, dimensions and threshold of an alarm decide whether it ever rings."
   }
@@ -146,7 +147,7 @@ run "a_key_of_ours_encrypts_the_topic" {
 
 run "the_dashboard_shows_everything_the_function_measures" {
   assert {
-    condition     = alltrue([for metric in ["MessagesSent", "MessagesFailed", "DuplicatesSuppressed", "Resumed", "Reconciled", "OpenAILatency", "TwilioLatency", "EndToEndLatency", "TokensIn", "TokensOut", "HeartbeatLost"] : strcontains(aws_cloudwatch_dashboard.this.dashboard_body, "\"AIComms/WhatsAppProcessor/Dev\",\"${metric}\",\"service\",\"whatsapp-channel-processor\"")])
+    condition     = alltrue([for metric in ["MessagesSent", "MessagesFailed", "DuplicatesSuppressed", "Resumed", "Reconciled", "AdoptedUnseen", "OpenAILatency", "TwilioLatency", "EndToEndLatency", "TokensIn", "TokensOut", "HeartbeatLost"] : strcontains(aws_cloudwatch_dashboard.this.dashboard_body, "\"AIComms/WhatsAppProcessor/Dev\",\"${metric}\",\"service\",\"whatsapp-channel-processor\"")])
     error_message = "A metric that no chart shows helps nobody."
   }
   assert {
