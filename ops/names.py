@@ -18,6 +18,7 @@ ALARMS = (
     "Errors",
     "DurationNearTimeout",
     "HeartbeatLost",
+    "AdoptedUnseen",
     "Paging",
 )
 """Alarms that every environment has."""
