@@ -89,7 +89,7 @@ run "the_pager_hears_of_any_alarm_once" {
     error_message = "The composite alarm covers every other alarm."
   }
   assert {
-    condition     = length(output.alarm_names) == 9 && output.alarm_names[8] == "WhatsAppProcessorPagingAlarm-Dev"
+    condition     = length(output.alarm_names) == 10 && output.alarm_names[9] == "WhatsAppProcessorPagingAlarm-Dev"
     error_message = "Eight alarms and the composite."
   }
   assert {
@@ -155,7 +155,7 @@ run "the_dashboard_shows_everything_the_function_measures" {
     error_message = "One dashboard an environment."
   }
   assert {
-    condition     = [for widget in jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets : length(widget.properties.alarms) if widget.type == "alarm"] == [9]
+    condition     = [for widget in jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets : length(widget.properties.alarms) if widget.type == "alarm"] == [10]
     error_message = "The first row shows every alarm."
   }
   assert {
