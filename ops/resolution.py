@@ -11,15 +11,13 @@ from botocore.exceptions import ClientError
 from core.conversation import Conversation, SentPart, Standing
 from core.errors import DeliveryUndecidedError
 from ops.answers import Choice, UndecidedMessage
-from ops.aws import Aws
 from ops.aws_errors import asking_for
 from ops.errors import OpsError
-from ops.names import Names
-from ops.table import Item
+from ops.session import Session
+from ops.table import ConversationTable, Item
 from services.conversation_item import (
     RECORD_VERSION,
     iso,
-    key_attributes,
     read_conversation,
     read_moment,
     sent_list,
@@ -80,12 +78,13 @@ def check(item: Item, resolution: Resolution, now: datetime) -> Conversation:
     return record
 
 
-def write(aws: Aws, names: Names, item: Item, record: Conversation, resolution: Resolution, now: datetime) -> None:
+def write(session: Session, table: ConversationTable, item: Item, record: Conversation, resolution: Resolution) -> None:
     """Write a resolution into the record, with a line that tells of it, if nothing has changed meanwhile.
 
     Raises:
         OpsError: Something has.
     """
+    aws, names, now = session.aws, session.names, session.world.now()
     sets: dict[str, Any] = {"updated_at": iso(now), "record_version": RECORD_VERSION}
     sets["write_number"] = record.write_number + 1
     removes = [*INTENT, "undecided", "lease_owner", "lease_expires_at"]
@@ -108,7 +107,7 @@ def write(aws: Aws, names: Names, item: Item, record: Conversation, resolution: 
         try:
             aws.dynamodb.update_item(
                 TableName=names.table,
-                Key=serialize(key_attributes(record.key)),
+                Key=serialize(table.key.attributes(record.key)),
                 UpdateExpression=f"SET {', '.join(assignments)} REMOVE {', '.join(f'#{name}' for name in removes)}",
                 ConditionExpression=condition,
                 ExpressionAttributeNames={f"#{name}": name for name in [*sets, *removes]},

@@ -50,7 +50,7 @@ def resolve(
     record = resolution.check(item, decided, now)
     between = [row.sid for row in undecided_rows(item)]
     session.screen.confirm(f"{conversation_id} to {record.key.recipient_tel}: {_question(decided, between)}", yes=yes)
-    resolution.write(session.aws, session.names, item, record, decided, now)
+    resolution.write(session, table, item, record, decided)
     session.screen.answer(
         Resolved(
             conversation_id=conversation_id,

@@ -25,9 +25,16 @@ SHOW = ("show", "conv-0001", "--recipient", RECIPIENT)
 RESOLVE = ("resolve", "conv-0001", "--recipient", RECIPIENT)
 
 
+class Table(SimulatedTable):
+    """The table, with what the operations command asks of it besides."""
+
+    def describe_table(self, **_: str) -> dict[str, Any]:
+        return {"Table": {"KeySchema": [{"AttributeName": "recipient_tel", "KeyType": "HASH"}]}}
+
+
 @pytest.fixture
 def table(aws: FakeAws) -> SimulatedTable:
-    table = SimulatedTable()
+    table = Table()
     aws.fake_dynamodb = cast("Any", table)
     return table
 

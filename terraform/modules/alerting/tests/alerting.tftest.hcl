@@ -90,7 +90,7 @@ run "the_pager_hears_of_any_alarm_once" {
   }
   assert {
     condition     = length(output.alarm_names) == 10 && output.alarm_names[9] == "WhatsAppProcessorPagingAlarm-Dev"
-    error_message = "Eight alarms and the composite."
+    error_message = "Nine alarms and the composite."
   }
   assert {
     condition     = aws_cloudwatch_composite_alarm.paging.alarm_actions == var.paging_action_arns && aws_cloudwatch_composite_alarm.paging.ok_actions == var.paging_action_arns
