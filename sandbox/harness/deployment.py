@@ -153,7 +153,10 @@ class Deployment:
         """Return the conversation's record, or None."""
         answer = self.aws.client("dynamodb").get_item(
             TableName=self.outputs["table_name"],
-            Key={"recipient_tel": {"S": recipient_tel}, "conversation_id": {"S": conversation_id}},
+            Key={
+                str(self.outputs["table_partition_key"]): {"S": recipient_tel},
+                "conversation_id": {"S": conversation_id},
+            },
             ConsistentRead=True,
         )
         return _plain(answer["Item"]) if "Item" in answer else None

@@ -15,6 +15,8 @@ OPENAI_REFERENCE = "openai-api-key/whatsapp"
 MADE_BY_TESTS = (
     "openai-api-key/denied",
     "openai-api-key/rotated",
+    "ai-multi-comms/openai-api-key/whatsapp-dev",
+    "ai-multi-comms/whatsapp-credentials/acme/spring/twilio-dev",
     *(
         f"whatsapp-credentials/acme/{project}/twilio"
         for project in ("autumn", "denied", "late", "nowhere", "rejected", "rotated", "service")

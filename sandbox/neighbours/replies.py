@@ -1,7 +1,7 @@
 """Replies service: finds, locks and continues the conversations of people who write back."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -46,10 +46,18 @@ class Reply:
 class RepliesService:
     """Continues conversations in the table that the function writes."""
 
-    def __init__(self, dynamodb: Any, table: str, partition_key: str) -> None:
+    def __init__(
+        self, dynamodb: Any, table: str, partition_key: str, think: Callable[[], object] = lambda: None
+    ) -> None:
+        """Use a table.
+
+        Args:
+            think: Takes the time that a model does, while the conversation is locked.
+        """
         self._dynamodb = dynamodb
         self._table = table
         self._partition_key = partition_key
+        self._think = think
 
     def reply(self, company_number: str, recipient_tel: str, text: str) -> Reply:
         """Answer what a person wrote to a company's number."""
@@ -60,6 +68,7 @@ class RepliesService:
             return Reply(Outcome.BUSY if why == "locked" else Outcome.NOT_USABLE, key, why=why)
         if not self.lock(key):
             return Reply(Outcome.BUSY, key)
+        self._think()
         return self.finish(key, text)
 
     def find(self, company_number: str, recipient_tel: str) -> Key | None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from core.conversation import TRANSITIONS
 from tools.context_schema import context_schema
-from tools.documents import ROOT, configuration, context_object, states
+from tools.documents import ROOT, configuration, context_object, record, states
 from tools.documents.blocks import replaced
 
 
@@ -42,5 +42,6 @@ class Generated:
 GENERATED = (
     Generated("states", Path("docs/architecture.md"), lambda: states.diagram(TRANSITIONS)),
     Generated("context-object", Path("docs/context-object.md"), lambda: context_object.reference(context_schema())),
+    Generated("record", Path("docs/record.md"), record.reference),
     Generated("configuration", Path("docs/configuration.md"), lambda: configuration.reference(ROOT / "terraform")),
 )
