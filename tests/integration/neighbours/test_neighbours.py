@@ -79,6 +79,7 @@ AFTER_CLOSE = {Moment.AFTER_CLOSE, Moment.FAILS_AFTER_CLOSE}
 class Person:
     """Somebody whom a company writes to, and what became of what they wrote back."""
 
+    tel: str
     number: int
     moment: Moment
     style: Style
@@ -86,10 +87,6 @@ class Person:
     outcomes: list[Outcome] = field(default_factory=list)
     entries: list[str] = field(default_factory=list)
     open_at_reply: bool | None = None
-
-    @property
-    def tel(self) -> str:
-        return f"+4477008{self.number:05d}"
 
 
 class Meeting:
@@ -102,7 +99,12 @@ class Meeting:
         self.router = ChannelRouter(stack.aws.client("sqs"), deployment.outputs["queue_url"])
         moments = list(Moment)
         self.people = [
-            Person(number, moments[number % len(moments)], list(Style)[number // len(moments) % len(Style)])
+            Person(
+                f"+44770{8 + list(PLANS).index(deployment.environment)}{number:05d}",
+                number,
+                moments[number % len(moments)],
+                list(Style)[number // len(moments) % len(Style)],
+            )
             for number in range(CONVERSATIONS)
         ]
 
