@@ -81,7 +81,7 @@ test-integration: $(READY) $(EMULATOR) ## The whole product on an emulator (ENGI
 	@$(RUN) -m pytest -q -m integration $(addprefix tests/integration/, product ops contracts stubs engines)
 
 test-around: $(READY) $(EMULATOR) ## What is around it: package, demo, local phone in a browser, crashes, Terraform's whole life
-	@$(RUN) -m pytest -q -m integration --junitxml=reports/around.xml $(addprefix tests/integration/, package demo phone chaos terraform)
+	@$(RUN) -m pytest -q -m integration --junitxml=reports/around.xml $(addprefix tests/integration/, package demo phone chaos neighbours terraform)
 
 browser: $(READY) ## Have Playwright fetch a Chromium for the tests of the local phone, where there is none
 	@PLAYWRIGHT_BROWSERS_PATH=.cache/browsers $(RUN) -m playwright install --only-shell chromium \

@@ -26,6 +26,7 @@ VARIABLES = merged(
     {
         "customer_managed_key": True,
         "release": "integration",
+        "table": {"replies_index": True},
         "function_settings": {
             "log_level": "DEBUG",  # so that nothing which could leak stays unsaid
             "record_retention_days": 30,

@@ -145,6 +145,15 @@ def the_key_encrypts_whatever_holds_data(deployment: Deployment, _: Conversation
     assert group["kmsKeyId"] == key
 
 
+@use_of("table_partition_key", "replies_index_name")
+def the_table_has_the_key_and_the_index_it_says(deployment: Deployment, _: Conversation) -> None:
+    described = table(deployment)
+    (partition,) = [key["AttributeName"] for key in described["KeySchema"] if key["KeyType"] == "HASH"]
+    indexes = {index["IndexName"] for index in described["GlobalSecondaryIndexes"]}
+    assert partition == deployment.outputs["table_partition_key"]
+    assert indexes == {deployment.outputs["attention_index_name"], deployment.outputs["replies_index_name"]}
+
+
 @use_of("deletion_protection")
 def the_table_is_guarded_as_it_says(deployment: Deployment, _: Conversation) -> None:
     assert table(deployment)["DeletionProtectionEnabled"] is deployment.outputs["deletion_protection"]
