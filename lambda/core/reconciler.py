@@ -22,6 +22,9 @@ LATER_PAUSE_SECONDS = 10.0
 NEXT_LOOK_SECONDS = 30.0
 """How long to give a message back for where nothing says when more will be known."""
 
+MAX_SHOWN = 50
+"""Most messages in question that a record and a log line name."""
+
 TwilioKeyrings = Callable[[str], Keyring[TwilioCredentials]]
 """Returns the keyring of a credentials reference."""
 
@@ -67,7 +70,10 @@ class Reconciler:
             if isinstance(decision, Undecided):
                 raise DeliveryUndecidedError(
                     "Twilio lists messages that may be this one; a person must decide",
-                    [UndecidedRow(row.sid, row.created_at, row.status, is_shown(row.body)) for row in decision.rows],
+                    [
+                        UndecidedRow(row.sid, row.created_at, row.status, is_shown(row.body))
+                        for row in decision.rows[:MAX_SHOWN]
+                    ],
                 )
             self._pause(attempt, decision.until, looks)
             looks += 1
