@@ -126,6 +126,13 @@ SECTIONS: dict[str, tuple[Attribute, ...]] = {
         Attribute("send_account", "S", "Twilio account of that intent.", US, 2),
         Attribute("send_credentials", "S", "Name of the secret of that intent.", US, 2),
         Attribute("undecided", "L", "Messages at Twilio between which a person must decide.", US, 2),
+        Attribute(
+            "resolutions",
+            "L",
+            "What persons decided of it: at, choice, sid, between which messages.",
+            "`ops resolve`",
+            2,
+        ),
         Attribute("adopted_unseen", "L", "SIDs adopted although Twilio did not show their text.", US, 2),
         Attribute(
             "closed_at", "S", "When the first message was recorded as out, whatever the status says later.", US, 2
