@@ -19,7 +19,7 @@ from utils.redaction import Secret
 from utils.settings import Settings
 
 if TYPE_CHECKING:
-    from httpx2 import Client as HttpClient
+    from httpx2 import BaseTransport
 
 TIMEOUT_SECONDS = 10
 
@@ -38,18 +38,18 @@ def _now() -> datetime:
 class Vendors:
     """OpenAI and Twilio, at the addresses of the function's settings."""
 
-    def __init__(self, openai_http: "HttpClient | None" = None, now: Callable[[], datetime] = _now) -> None:
+    def __init__(self, openai_transport: "BaseTransport | None" = None, now: Callable[[], datetime] = _now) -> None:
         """Make the vendors' door.
 
         Args:
-            openai_http: Carries the requests to OpenAI; the SDK's own where not given.
+            openai_transport: Carries the requests to OpenAI; sockets where not given.
         """
-        self._openai_http = openai_http
+        self._openai_transport = openai_transport
         self._now = now
 
     def openai(self, key: Secret, settings: Settings) -> Finding:
         """List the models."""
-        client = OpenAIClients(settings.openai_base_url, self._openai_http).get(key)
+        client = OpenAIClients(settings.openai_base_url, self._openai_transport).get(key)
         try:
             models = {model.id for model in client.with_options(timeout=TIMEOUT_SECONDS).models.list().data}
         except OpenAIError as exc:

@@ -12,12 +12,15 @@ import httpx2
 from openai import APIConnectionError, APIStatusError, APITimeoutError, OpenAI, OpenAIError
 
 from core.errors import CredentialsRejectedError, PermanentError, ProcessorError, TransientError
+from services.openai_http import AnswerTooLongError, SharedHttpClient
 from utils.redaction import Secret
 from utils.retry_after import number_of, retry_after_seconds
 
 DEFAULT_BASE_URL = "https://api.openai.com/v1"
 
 MAX_CLIENTS = 16
+
+MAX_ID_LENGTH = 256
 
 BILLING_CODES = {
     "insufficient_quota",
@@ -38,8 +41,11 @@ ON_THE_WAY = {401, 403, 404, 407}
 LOCK_SECONDS = 5.0
 """How long to leave a conversation that another request is working on. Source: its message, "in a few seconds"."""
 
-_BUSY_THREAD = re.compile(r"already has an active run|while a run .* is active")
+_BUSY_THREAD = re.compile(r"already has an active run|while a run \S+ is active")
 """Assistants v2 gives a busy thread no code of its own; this is the only text that is ever looked at."""
+
+_UNREADABLE = (ValueError, LookupError, AttributeError, TypeError, RecursionError)
+"""What comes of an answer that is no JSON, or not of the documented shape."""
 
 _NO_CONNECTION = {"ConnectError", "ConnectTimeout"}
 """Names of the transport's exceptions after which a request had no effect."""
@@ -68,14 +74,14 @@ class OpenAIClients:
     Source: openai-python, README, "Making custom/undocumented requests".
     """
 
-    def __init__(self, base_url: str | None, http_client: httpx2.Client | None = None) -> None:
+    def __init__(self, base_url: str | None, transport: httpx2.BaseTransport | None = None) -> None:
         """Make clients on demand.
 
         Args:
-            http_client: Carries the requests of all of them; the SDK's own where not given.
+            transport: Carries the requests of all of them; sockets where not given.
         """
         self._base_url = base_url
-        self._http_client = http_client
+        self._transport = transport
         self._lock = Lock()
         self._clients: dict[Secret, OpenAI] = {}
 
@@ -97,7 +103,7 @@ class OpenAIClients:
             api_key=api_key,
             base_url=self._base_url or DEFAULT_BASE_URL,
             max_retries=0,
-            http_client=self._http_client,
+            http_client=SharedHttpClient(self._transport),
         )
 
     def post(
@@ -153,8 +159,8 @@ def vendor_name(text: object) -> str | None:
 
 def vendor_id(value: object) -> str:
     """Return the id in an answer; raise ValueError where there is none."""
-    if not isinstance(value, str) or not value:
-        raise ValueError("an answer without an id")
+    if not isinstance(value, str) or not value or len(value) > MAX_ID_LENGTH:
+        raise ValueError("an answer without an id, or with one that is none")
     return value
 
 
@@ -197,7 +203,7 @@ def translated_errors(*, repeatable: bool = False) -> Iterator[None]:
         yield
     except OpenAIError as exc:
         error = classify(exc)
-    except (ValueError, LookupError, AttributeError, TypeError) as exc:  # nobody checked the shape of a 2xx answer
+    except _UNREADABLE as exc:
         error = TransientError(f"OpenAI's answer can't be read ({type(exc).__name__})", code="openai_unreadable")
     else:
         return
@@ -213,6 +219,8 @@ def classify(exc: OpenAIError) -> ProcessorError:
     """
     if isinstance(exc, APIStatusError):
         return _classify_status(exc)
+    if isinstance(exc.__cause__, AnswerTooLongError):
+        return TransientError("OpenAI's answer is too long to be read", code="openai_unreadable")
     if isinstance(exc, APIConnectionError):
         timed_out = isinstance(exc, APITimeoutError)
         return TransientError(

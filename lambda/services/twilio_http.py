@@ -24,7 +24,8 @@ from utils.retry_after import retry_after_seconds
 CONNECT_SECONDS = 5.0
 """Longest time to resolve a name, try all its addresses and agree on TLS; at most half of the whole timeout."""
 
-MAX_ANSWER_BYTES = 16 * 1024 * 1024
+MAX_ANSWER_BYTES = 2 * 1024 * 1024
+"""Longest answer that is read; a page of a hundred messages has a tenth of it."""
 
 _PORTS = {"https": 443, "http": 80}
 
@@ -164,8 +165,8 @@ def _converse(
         raise AnswerLostError(type(exc).__name__) from exc
     try:
         with connection.getresponse() as response:
-            content = response.read(MAX_ANSWER_BYTES)
-            if response.length:
+            content = response.read(MAX_ANSWER_BYTES + 1)
+            if response.length or len(content) > MAX_ANSWER_BYTES:
                 raise IncompleteRead(content, response.length)
             return Answer(response.status, dict(response.headers), content)
     except (HTTPException, OSError, ValueError) as exc:

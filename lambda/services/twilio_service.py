@@ -46,7 +46,7 @@ CONTENT_CODES = frozenset(
 _FIRST_MESSAGE_CODE = 21_000
 """Codes from here on are about a message; those below about the account and its credentials."""
 
-_UNREADABLE = (ValueError, TypeError, KeyError, AttributeError)
+_UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
 """What the SDK raises where an answer's body is not of the shape it expects."""
 
 _UNKNOWN_STATUS = {408}

@@ -18,6 +18,7 @@ Ending = Literal["pending", "answered", "dropped", "stalled", "client_gone"]
 RECORDED_HEADERS = (
     "accept",
     "content-type",
+    "cookie",
     "idempotency-key",
     "openai-beta",
     "user-agent",

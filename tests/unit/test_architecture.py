@@ -25,6 +25,7 @@ ADAPTERS = {
     "secrets_manager_service": "secrets manager",
     "sqs_service": "sqs",
     "openai_client": "openai",
+    "openai_http": "openai",
     "openai_responses_service": "openai",
     "openai_assistants_service": "openai",
     "twilio_service": "twilio",

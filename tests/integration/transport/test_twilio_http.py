@@ -350,9 +350,38 @@ def no_http(connection: socket.socket, server: Server) -> None:
     connection.sendall(b"SSH-2.0-OpenSSH\r\n\r\n")
 
 
+TOO_MUCH = b" " * (twilio_http.MAX_ANSWER_BYTES + 1)
+
+
+def too_long(connection: socket.socket, server: Server) -> None:
+    server.read_request(connection)
+    connection.sendall(b"HTTP/1.1 201 Created\r\nContent-Length: %d\r\n\r\n%b" % (len(TOO_MUCH), TOO_MUCH))
+
+
+def too_long_in_chunks(connection: socket.socket, server: Server) -> None:
+    server.read_request(connection)
+    head = b"HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n\r\n"
+    connection.sendall(b"%b%x\r\n%b\r\n0\r\n\r\n" % (head, len(TOO_MUCH), TOO_MUCH))
+
+
+def without_end(connection: socket.socket, server: Server) -> None:
+    server.read_request(connection)
+    connection.sendall(b"HTTP/1.1 201 Created\r\n\r\n%b" % TOO_MUCH)
+
+
 @pytest.mark.parametrize(
     "behave",
-    [hang_up, hang_up_after_the_request, reset, half_a_body, half_a_chunk, no_http],
+    [
+        hang_up,
+        hang_up_after_the_request,
+        reset,
+        half_a_body,
+        half_a_chunk,
+        no_http,
+        too_long,
+        too_long_in_chunks,
+        without_end,
+    ],
     ids=lambda behave: behave.__name__,
 )
 def test_an_answer_that_is_not_complete_is_lost(serve: Callable[[Behaviour], Server], behave: Behaviour) -> None:

@@ -38,7 +38,7 @@ def ask_openai(status: int, body: Any, **variables: str) -> Finding:
             raise body
         return httpx2.Response(status, **({"text": body} if isinstance(body, str) else {"json": body}))
 
-    http = httpx2.Client(transport=httpx2.MockTransport(reply))
+    http = httpx2.MockTransport(reply)
     finding = Vendors(http, FakeClock().now).openai(KEY, make_settings(**variables))
     assert [(request.method, request.url.path) for request in requests] == [("GET", "/v1/models")]
     assert requests[0].headers["authorization"] == "Bearer sk-the-key"

@@ -1,6 +1,8 @@
 """OpenAI client: what each failure means, by the code and never by the text."""
 
-from collections.abc import Callable
+import gzip
+import json
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx2
@@ -11,12 +13,17 @@ from core.errors import CredentialsRejectedError, PermanentError, ProcessorError
 from sandbox.stubs import OPENAI_KEY, answer, delay, drop, openai_error, stall
 from services.openai_client import (
     MAX_CLIENTS,
+    MAX_ID_LENGTH,
     OpenAIClients,
     classify,
     poll_after_seconds,
     translated_errors,
+    vendor_id,
     vendor_name,
 )
+from services.openai_http import MAX_ANSWER_BYTES
+from tests.cost import MAX_CPU_SECONDS, MAX_MEMORY_BYTES, cpu_seconds, peak_memory_bytes
+from tests.hostile import OBJECTS
 from tests.unit.stubbed.transports import StubTransports
 from utils.redaction import Secret
 
@@ -322,3 +329,121 @@ def test_what_is_no_code_is_not(text: object) -> None:
 @pytest.mark.parametrize(("header", "seconds"), [("1500", 1.5), ("0", 0.0), (None, None), ("soon", None)])
 def test_the_wish_for_the_next_poll_is_read(header: str | None, seconds: float | None) -> None:
     assert poll_after_seconds(header) == seconds
+
+
+# One HTTP client for all companies
+
+
+class Wire:
+    """Answers every request alike, and keeps what was asked."""
+
+    def __init__(self, status: int = 200, body: bytes = b'{"id": "conv_1"}', **headers: str) -> None:
+        self._status, self._body = status, body
+        self._headers = {name.replace("_", "-"): value for name, value in headers.items()}
+        self.requests: list[httpx2.Request] = []
+        self.sent_bytes = 0
+        self.clients = OpenAIClients(None, httpx2.MockTransport(self._answer))
+
+    def ask(self, key: str = "sk-first") -> Any:
+        with translated_errors():
+            return self.clients.post(Secret(key), ("conversations",), {}, timeout_seconds=5)
+
+    def _answer(self, request: httpx2.Request) -> httpx2.Response:
+        self.requests.append(request)
+        return httpx2.Response(self._status, headers=self._headers, stream=Stream(self))
+
+    def stream(self) -> Iterator[bytes]:
+        for start in range(0, len(self._body), 65536):
+            chunk = self._body[start : start + 65536]
+            self.sent_bytes += len(chunk)
+            yield chunk
+
+
+class Stream(httpx2.SyncByteStream):
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._wire.stream()
+
+
+def test_a_cookie_for_one_company_is_in_no_request_of_another() -> None:
+    wire = Wire(set_cookie="company=first; Path=/; Domain=openai.com")
+
+    wire.ask("sk-first")
+    wire.ask("sk-second")
+    wire.ask("sk-first")
+
+    assert [request.headers.get("cookie") for request in wire.requests] == [None] * 3
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_no_answer_sends_a_request_elsewhere(status: int) -> None:
+    """The request has the key and what is known of a person."""
+    wire = Wire(status, location="https://elsewhere.test/v1/conversations")
+
+    with pytest.raises(PermanentError) as caught:
+        wire.ask()
+
+    assert caught.value.code == f"openai_http_{status}"
+    assert len(wire.requests) == 1
+
+
+@pytest.mark.parametrize("status", [200, 500])
+def test_an_answer_is_read_up_to_a_limit(status: int) -> None:
+    wire = Wire(status, b" " * MAX_ANSWER_BYTES * 3)
+
+    with pytest.raises(TransientError) as caught:
+        wire.ask()
+
+    assert caught.value.code == "openai_unreadable"
+    assert wire.sent_bytes <= MAX_ANSWER_BYTES + 65536
+
+
+def test_an_answer_as_long_as_the_limit_is_read() -> None:
+    answer = b'{"id": "conv_1"}'
+
+    assert Wire(body=answer + b" " * (MAX_ANSWER_BYTES - len(answer))).ask().body == {"id": "conv_1"}
+
+
+def test_an_answer_is_not_unpacked() -> None:
+    """A kilobyte unpacks to a megabyte."""
+    wire = Wire(body=gzip.compress(b'{"id": "conv_1"}'), content_encoding="gzip")
+
+    with pytest.raises(TransientError) as caught:
+        wire.ask()
+
+    assert caught.value.code == "openai_unreadable"
+    assert wire.requests[0].headers["accept-encoding"] == "identity"
+
+
+@pytest.mark.parametrize("name", ["members", "a list of empty objects", "a list of numbers", "a list of large numbers"])
+def test_no_answer_is_dear_to_read(name: str) -> None:
+    wire = Wire(body=OBJECTS[name](MAX_ANSWER_BYTES).encode())
+
+    assert cpu_seconds(wire.ask) < MAX_CPU_SECONDS
+
+
+def test_no_answer_takes_much_memory() -> None:
+    wire = Wire(body=OBJECTS["a list of empty objects"](MAX_ANSWER_BYTES).encode())
+
+    assert peak_memory_bytes(wire.ask) < MAX_MEMORY_BYTES
+
+
+def test_a_message_that_is_searched_for_a_busy_thread_is_searched_once() -> None:
+    message = "while a run " * 10_000
+
+    assert cpu_seconds(Wire(400, json.dumps(openai_error(message)).encode()).ask) < MAX_CPU_SECONDS
+
+
+def test_an_answer_nested_without_end_can_not_be_read() -> None:
+    with pytest.raises(TransientError) as caught:
+        Wire(body=b'{"a":' * 100_000).ask()
+
+    assert caught.value.code == "openai_unreadable"
+
+
+@pytest.mark.parametrize("value", [None, "", 5, "x" * (MAX_ID_LENGTH + 1)])
+def test_what_is_no_id_is_not_kept(value: object) -> None:
+    with pytest.raises(ValueError, match="without an id"):
+        vendor_id(value)

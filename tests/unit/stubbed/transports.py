@@ -38,9 +38,9 @@ class StubTransports:
         self.requests: list[Request] = []
         self.timeouts: list[float] = []
 
-    def openai(self) -> httpx2.Client:
-        """Return an HTTP client whose requests end at the stub of OpenAI."""
-        return httpx2.Client(transport=httpx2.MockTransport(self._answer_openai))
+    def openai(self) -> httpx2.BaseTransport:
+        """Return a transport whose requests end at the stub of OpenAI."""
+        return httpx2.MockTransport(self._answer_openai)
 
     def install_twilio(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Let the requests of Twilio's transport end at its stub; what it does with sockets has its own tests."""
