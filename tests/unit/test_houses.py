@@ -54,6 +54,28 @@ def test_house_imports_only_what_it_may(house: str) -> None:
     assert faults == {}
 
 
+def test_the_engines_programs_know_nothing_of_the_function() -> None:
+    """Or they could be bent to what it happens to accept or write."""
+    folder = ROOT / "sandbox" / "neighbours"
+    imported = {
+        name
+        for path in folder.glob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for name in (
+            [alias.name for alias in node.names]
+            if isinstance(node, ast.Import)
+            else [str(node.module)]
+            if isinstance(node, ast.ImportFrom)
+            else []
+        )
+    }
+    ours = {path.stem for path in (ROOT / "lambda").iterdir()}
+
+    assert imported
+    assert {name for name in imported if name.split(".")[0] in ours} == set()
+    assert {name for name in imported if name.startswith("sandbox.") and "neighbours" not in name} == set()
+
+
 @pytest.mark.parametrize(
     "source",
     [

@@ -429,6 +429,20 @@ def test_unknown_settings_leave_the_vendors_alone(ops: Ops, deployment: Deployme
     assert sum(finding["detail"].endswith(", right shape") for finding in findings) == 2
 
 
+def test_with_a_prefix_only_secrets_below_it_count(ops: Ops, deployment: Deployment) -> None:
+    below = f"ai-multi-comms/{OPENAI_SECRET}-dev"
+    deployment.variables["SECRET_NAME_PREFIX"] = "ai-multi-comms"
+    deployment.secrets[below] = deployment.secrets[OPENAI_SECRET]
+
+    findings = ops.json("doctor")["findings"]
+
+    said = [(finding["check"], finding["detail"]) for finding in findings if finding["check"].startswith("secret")]
+    assert said == [
+        ("secrets", "there is no secret ai-multi-comms/whatsapp-credentials/..."),
+        ("secret", f"{below}, right shape"),
+    ]
+
+
 def test_alias_that_the_queue_invokes_is_the_one_examined(ops: Ops, deployment: Deployment) -> None:
     deployment.mapping["FunctionArn"] = f"{FUNCTION_ARN}:live"
 

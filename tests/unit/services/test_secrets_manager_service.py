@@ -159,6 +159,18 @@ def test_a_forbidden_reference_is_not_even_read(reference: str) -> None:
     assert client.reads == []
 
 
+@pytest.mark.parametrize("reference", [TWILIO, "commsx/" + TWILIO, "eu/comms/" + TWILIO, "comms//" + TWILIO])
+def test_a_reference_that_is_not_below_the_prefix_is_not_even_read(reference: str) -> None:
+    client = FakeClient()
+    secrets = SecretsManagerSecrets(client, 300, Time(), "comms")  # type: ignore[arg-type]
+
+    with pytest.raises(SecretError) as caught:
+        secrets.twilio(reference)
+
+    assert caught.value.code == "secret_reference_forbidden"
+    assert client.reads == []
+
+
 # Shapes
 
 
