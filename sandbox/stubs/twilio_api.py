@@ -119,7 +119,7 @@ class TwilioApi:
         check_create(request.form)
         fate = self.fates.take(call.operation, text)
         message = self.accept(call.ids["account_sid"], request.form, fate)
-        initial = self._shown(message, message.created_at) | {
+        initial = self.shown(message, message.created_at) | {
             "status": "accepted" if message.service_sid else "queued",
             "date_sent": None,
             "error_code": None,
@@ -127,12 +127,13 @@ class TwilioApi:
         }
         return Reply.of_json(initial, status=201)
 
-    def _shown(self, message: Message, now: float) -> dict[str, Any]:
+    def shown(self, message: Message, now: float) -> dict[str, Any]:
+        """Return a message as the API shows it then."""
         return message.resource(now, self.views.of(message.account_sid, message.service_sid))
 
     def _fetch(self, call: Call, request: Request) -> Reply:
         message = self._messages.get(call.ids["account_sid"], call.ids["sid"])
-        return Reply.of_json(self._shown(message, self._clock())) if message else _not_found(request)
+        return Reply.of_json(self.shown(message, self._clock())) if message else _not_found(request)
 
     def _list(self, call: Call, request: Request) -> Reply:
         query, now = request.query, self._clock()
@@ -161,7 +162,7 @@ class TwilioApi:
         has_next = start + size < len(found)
         return Reply.of_json(
             payloads.twilio_page(
-                [{**self._shown(message, now), **message.fate.row} for message in shown],
+                [{**self.shown(message, now), **message.fate.row} for message in shown],
                 page=page,
                 page_size=size,
                 start=start,

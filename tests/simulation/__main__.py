@@ -59,7 +59,8 @@ def summary(total: Found, seconds: float) -> str:
     faults: Counter[str] = Counter({str(fault): count for fault, count in total.faults.items()})
     kinds = ", ".join(f"{count:,} {fault}" for fault, count in faults.most_common())
     return (
-        f"{total.schedules:,} schedules in {seconds:.0f} s, {sum(faults.values()):,} faults ({kinds}): "
+        f"{total.schedules:,} schedules in {seconds:.0f} s, {sum(faults.values()):,} faults ({kinds}); "
+        f"{total.undecided:,} conversations left to a person, {total.unseen:,} adopted unseen, each for a reason: "
         f"{len(total.violations)} violations"
     )
 

@@ -27,6 +27,10 @@ _COMPARE: Mapping[str, Callable[[Any, Any], bool]] = {
 _CLAUSES = {"SET", "REMOVE", "ADD", "DELETE"}
 
 
+class WrongOperandError(Exception):
+    """A function is given an operand of a type that it does not take."""
+
+
 @dataclass(slots=True)
 class Update:
     """What an update expression changes."""
@@ -214,8 +218,14 @@ def _function(name: str, arguments: list[Operand]) -> Operand:
     if name == "if_not_exists":
         return lambda *args: found if (found := arguments[0](*args)) is not None else arguments[1](*args)
     if name == "list_append":
-        return lambda *args: {"L": [*arguments[0](*args)["L"], *arguments[1](*args)["L"]]}
+        return lambda *args: _joined(arguments[0](*args), arguments[1](*args))
     return lambda *args: {"N": str(len(next(iter((arguments[0](*args) or {"S": ""}).values()))))}
+
+
+def _joined(one: Any, other: Any) -> Any:
+    if one is None or other is None or "L" not in one or "L" not in other:
+        raise WrongOperandError
+    return {"L": [*one["L"], *other["L"]]}
 
 
 def _equal(one: Any, other: Any) -> bool:

@@ -1,22 +1,13 @@
-"""Faults: what can go wrong at every call of a port, and the plans that decide where it does."""
+"""Faults: what can go wrong at every call, and the plans that decide where it does."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from random import Random
-from typing import Any, Protocol
+from typing import Protocol
 
-from core.errors import (
-    DeliveryUnknownError,
-    PermanentError,
-    ProcessorError,
-    SecretError,
-    StoreUnavailableError,
-    TransientError,
-)
-from tests.fakes.faulty import ProcessDied
-from tests.simulation.kernel import Kernel, Process
+from tests.simulation.kernel import Kernel
 
 
 class Fault(StrEnum):
@@ -25,40 +16,60 @@ class Fault(StrEnum):
     FAIL = "failure without effect"
     LOSE = "effect, answer lost"
     REPEAT = "effect, answer lost, repeated by the SDK"
+    LATE = "repeated by the SDK, and the original arrives late"
+    OVERTAKEN = "answer lost, and the request arrives late"
+    SILENT = "no answer until the SDK gives up"
     THROTTLE = "definite refusal that passes"
     REFUSE = "definite refusal for good"
     SLOW = "slow answer"
+    SLOW_CONNECT = "slow connection"
+    GARBLE = "answer that can't be read"
     PAUSE = "process frozen past its lease"
 
 
-SURVIVABLE = frozenset(Fault) - {Fault.REFUSE}
-"""Faults of which a conversation survives any two."""
+SURVIVABLE = frozenset(Fault) - {Fault.REFUSE, Fault.OVERTAKEN}
+"""Faults of which a conversation survives any two; a lease that a dead process takes late can cost it more than one."""
+
+ON_THE_WAY = frozenset({Fault.REPEAT, Fault.LATE, Fault.OVERTAKEN, Fault.SILENT, Fault.SLOW_CONNECT, Fault.GARBLE})
+"""Faults of one request that have nothing to do with other conversations."""
 
 _ALWAYS = (Fault.CRASH_BEFORE, Fault.CRASH_AFTER, Fault.FAIL, Fault.LOSE, Fault.SLOW, Fault.PAUSE)
+_WRITE = (*_ALWAYS, Fault.REPEAT, Fault.LATE, Fault.OVERTAKEN, Fault.SILENT)
+_READ = (Fault.CRASH_BEFORE, Fault.FAIL, Fault.SLOW, Fault.PAUSE)
 
 MENU: Mapping[str, tuple[Fault, ...]] = {
-    "store.create": (*_ALWAYS, Fault.REPEAT),
-    "store.take_over": (*_ALWAYS, Fault.REPEAT),
-    "store.annotate": _ALWAYS,
-    "store.record_run": (*_ALWAYS, Fault.REPEAT),
-    "store.intend": (*_ALWAYS, Fault.REPEAT),
-    "store.record_unknown": (*_ALWAYS, Fault.REPEAT),
-    "store.renew": (*_ALWAYS, Fault.REPEAT),
-    "store.close": (*_ALWAYS, Fault.REPEAT),
-    "store.fail": (*_ALWAYS, Fault.REPEAT),
-    "store.reject": _ALWAYS,
-    "store.conversations_with": (Fault.CRASH_BEFORE, Fault.FAIL, Fault.SLOW, Fault.PAUSE),
+    **dict.fromkeys(
+        (
+            "store.create",
+            "store.take_over",
+            "store.annotate",
+            "store.record_run",
+            "store.intend",
+            "store.record_unknown",
+            "store.renew",
+            "store.close",
+            "store.fail",
+            "store.reject",
+        ),
+        _WRITE,
+    ),
+    "store.query": (*_READ, Fault.SILENT),
     "secrets.read": (Fault.CRASH_BEFORE, Fault.FAIL, Fault.REFUSE, Fault.SLOW),
     "model.open_thread": (*_ALWAYS, Fault.THROTTLE),
     "model.start_run": (*_ALWAYS, Fault.THROTTLE, Fault.REFUSE),
-    "model.fetch_run": (Fault.CRASH_BEFORE, Fault.FAIL, Fault.THROTTLE, Fault.SLOW, Fault.PAUSE),
-    "whatsapp.send": (*_ALWAYS, Fault.THROTTLE, Fault.REFUSE),
-    "whatsapp.list_messages": (Fault.CRASH_BEFORE, Fault.FAIL, Fault.SLOW, Fault.PAUSE),
+    "model.fetch_run": (*_READ, Fault.THROTTLE),
+    "whatsapp.send": (*_ALWAYS, Fault.THROTTLE, Fault.REFUSE, Fault.SLOW_CONNECT),
+    "whatsapp.list_messages": (*_READ, Fault.GARBLE, Fault.SLOW_CONNECT),
     "queue.hide": (*_ALWAYS,),
 }
 """What can go wrong at each call."""
 
 SLOW_SECONDS = {"store": 8.0, "secrets": 8.0, "model": 19.0, "whatsapp": 19.0, "queue": 8.0}
+SILENT_SECONDS, CLOSING_SILENT_SECONDS = 15.0, 2.5
+"""How long the SDK waits before it gives up on DynamoDB (`composition.AWS_CONFIG`, `CLOSING_CONFIG`)."""
+
+LATE_SECONDS = (0.5, 5.0, 45.0, 200.0)
+CONNECT_SECONDS = (4.0, 12.0, 25.0, 100.0)
 PAUSE_SECONDS = (5.0, 60.0, 400.0)
 TWILIO_TIMEOUT_SECONDS = 20.0
 
@@ -79,6 +90,8 @@ class RandomPlan:
     """Faults at random, some schedules many and some few; none after so many calls that nothing could end."""
 
     MAX_FAULTS = 12
+    DEAR: Mapping[str, float] = {"whatsapp.send": 4.0, "store.close": 2.0}
+    """Calls that are hit so much more often than others: what matters most happens around them."""
 
     def __init__(self, random: Random) -> None:
         self._random = random
@@ -86,7 +99,7 @@ class RandomPlan:
         self._left = random.randint(1, self.MAX_FAULTS)
 
     def decide(self, call: int, name: str) -> Fault | None:
-        if self._left == 0 or self._random.random() >= self._rate:
+        if self._left == 0 or self._random.random() >= self._rate * self.DEAR.get(name, 1.0):
             return None
         self._left -= 1
         return self._random.choice(MENU[name])
@@ -104,10 +117,15 @@ class ExactPlan:
 
 
 class Injector:
-    """Counts the calls of a schedule and keeps what was injected."""
+    """Counts the calls of a schedule and keeps what was injected.
+
+    Attributes:
+        silent_until: Until when DynamoDB answers nobody.
+    """
 
     def __init__(self, kernel: Kernel, plan: Plan) -> None:
         self.kernel = kernel
+        self.silent_until = 0.0
         self.calls: list[str] = []
         self.injected: list[tuple[Planned, str]] = []
         self._plan = plan
@@ -122,100 +140,3 @@ class Injector:
 
     def counts(self) -> Counter[Fault]:
         return Counter(planned.fault for planned, _ in self.injected)
-
-
-class Interposed:
-    """Stands before a port of one process: every call takes time, and may fail in every way it can."""
-
-    def __init__(self, name: str, port: Any, process: Process, injector: Injector) -> None:
-        self._name = name
-        self._port = port
-        self._process = process
-        self._injector = injector
-
-    def __getattr__(self, method: str) -> Any:
-        attribute = getattr(self._port, method)
-        name = f"{self._name}.{method}"
-        if name not in MENU:
-            return attribute
-
-        def call(*args: Any, **kwargs: Any) -> Any:
-            if self._process.dead:
-                raise ProcessDied
-            if name == "whatsapp.send":
-                return self._send(*args)
-            return self._call(name, lambda: attribute(*args, **kwargs))
-
-        return call
-
-    def _call(self, name: str, effect: Callable[[], Any]) -> Any:
-        kernel, random = self._injector.kernel, self._injector.kernel.random
-        fault = self._before(name)
-        if fault is Fault.SLOW:
-            kernel.sleep(SLOW_SECONDS[self._name])
-        result = effect()
-        if fault is Fault.CRASH_AFTER:
-            self._die()
-        if fault is Fault.REPEAT:
-            kernel.sleep(1.0)
-            result = effect()
-        if fault is Fault.LOSE:
-            raise failure(name, random)
-        kernel.sleep(random.random() * 0.05)
-        return result
-
-    def _before(self, name: str) -> Fault | None:
-        """Let a call take its way, or end it there; return the fault that is still to come."""
-        kernel, random = self._injector.kernel, self._injector.kernel.random
-        fault = self._injector.decide(name)
-        kernel.log(f"{name}" + (f"  !! {fault}" if fault else ""))
-        if fault is Fault.PAUSE:
-            kernel.pause(self._process, random.choice(PAUSE_SECONDS))
-        kernel.sleep(random.random() * 0.05)
-        if fault is Fault.CRASH_BEFORE:
-            self._die()
-        if fault is Fault.FAIL:
-            raise failure(name, random)
-        if fault is Fault.THROTTLE:
-            raise TransientError("throttled", code="throttled", retry_after_seconds=1.0, repeatable=True)
-        if fault is Fault.REFUSE:
-            error: type[ProcessorError] = SecretError if name.startswith("secrets") else PermanentError
-            raise error("refused", code="refused")
-        return fault
-
-    def _send(self, part: Any, credentials: Any, start_before: Any) -> Any:
-        """Send: once the request is on its way, the message may come about late, whatever becomes of its sender."""
-        kernel, random = self._injector.kernel, self._injector.kernel.random
-        fault = self._before("whatsapp.send")
-        self._port.check(part, credentials, start_before)
-        late = random.choice((0.0, random.random() * TWILIO_TIMEOUT_SECONDS))
-        if fault in {Fault.LOSE, Fault.CRASH_AFTER}:
-            kernel.at(kernel.now + late, lambda: self._port.create(part))
-            if fault is Fault.CRASH_AFTER:
-                self._die()
-            kernel.sleep(random.choice((0.0, TWILIO_TIMEOUT_SECONDS)))
-            raise failure("whatsapp.send", random)
-        if fault is Fault.SLOW:
-            answer: list[Any] = []
-            seconds = SLOW_SECONDS["whatsapp"]
-            kernel.at(kernel.now + seconds, lambda: answer.append(self._port.create(part)))
-            kernel.sleep(seconds + 0.01)
-            return answer[0]
-        message = self._port.create(part)
-        kernel.sleep(random.random() * 0.05)
-        return message
-
-    def _die(self) -> None:
-        self._injector.kernel.kill(self._process)
-        raise ProcessDied
-
-
-def failure(name: str, random: Random) -> ProcessorError:
-    """Return what a call raises when its answer is lost, whether it had its effect or not."""
-    port, method = name.split(".")
-    if port == "store":
-        return StoreUnavailableError("DynamoDB did not answer")
-    if name == "whatsapp.send":
-        return DeliveryUnknownError("Twilio's answer was lost")
-    repeatable = method in {"fetch_run", "list_messages"} and random.random() < 0.5
-    return TransientError(f"{port} did not answer", code=f"{port}_unavailable", repeatable=repeatable)

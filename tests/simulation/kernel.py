@@ -49,11 +49,11 @@ class Kernel:
         self.trace: list[str] = []
         self.after_event: Callable[[], None] = lambda: None
         self._hub = getcurrent()
-        self._events: list[tuple[float, float, int, Callable[[], None]]] = []
+        self._events: list[tuple[float, float, int, Callable[[], object]]] = []
         self._sequence = 0
         self._current: Task | None = None
 
-    def at(self, moment: float, action: Callable[[], None]) -> None:
+    def at(self, moment: float, action: Callable[[], object]) -> None:
         """Let `action` happen at a moment; it must not sleep."""
         self._sequence += 1
         heapq.heappush(self._events, (max(moment, self.now), self.random.random(), self._sequence, action))

@@ -3,29 +3,42 @@
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
+from datetime import timedelta
+from random import Random
 from typing import Any
 from unittest.mock import patch
 
+from greenlet import getcurrent
+from twilio.base.page import Page
+
+import core.claim
 import core.pipeline
 import core.reconciler
+import core.reconciliation
+import core.resemblance
 import core.run_watch
+import services.conversation_item
+import services.dynamodb_service
 from core.attempt import Attempt
 from core.batch import LeaseRenewal
 from core.claim import Claims
-from core.conversation import FAILURE_STATUS, Conversation, Status, Step
+from core.conversation import FAILURE_STATUS, Standing, Status, Step
 from core.errors import DeliveryUnknownError
 from core.lease import Lease
 from core.outbox import Outbox
 from core.pipeline import MessagePipeline
 from core.ports import Failing
 from core.reconciler import Reconciler
-from core.reconciliation import Adopt, NotSent, decide
+from core.reconciliation import Adopt, NotSent, Undecided, decide
 from core.redelivery import redelivery_delay_seconds
-from tests.fakes.store import InMemoryConversationStore
-from tests.fakes.whatsapp import InMemoryWhatsApp
+from services.dynamodb_service import DynamoDBConversationStore
+from tests.simulation import drawing
+from tests.simulation.drawing import Hostility
+from tests.simulation.expressions import placeholders
 from tests.simulation.scenario import Scenario
 from tests.simulation.schedule import Result, run_schedule
 from tests.simulation.search import search_exhaustively
+from tests.simulation.wire import StoreWire, TwilioWire
 from utils.settings import Settings
 
 Mutation = Callable[[], Any]
@@ -35,18 +48,25 @@ def no_intent_record() -> Any:
     return patch.object(Outbox, "_intend", lambda self, *_: self._clock.now())
 
 
+def without_condition(*methods: str) -> Any:
+    """Let writes of the store's methods take effect whatever the record shows."""
+
+    def update_item(self: StoreWire, **request: Any) -> dict[str, Any]:
+        if self.doing[getcurrent()] in methods:
+            request.pop("ConditionExpression", None)
+            used = placeholders(request["UpdateExpression"])
+            values = request["ExpressionAttributeValues"]
+            request["ExpressionAttributeValues"] = {name: value for name, value in values.items() if name in used}
+        return self._call(lambda: self._table.update_item(**request))
+
+    return patch.object(StoreWire, "update_item", update_item)
+
+
 def no_check_between_lease_and_send() -> Any:
     """Neither the lease, nor the fence of the intent, nor the moment until which a send may start."""
-    intend = InMemoryConversationStore.intend
-
-    def unfenced(self: InMemoryConversationStore, lease: Lease, *args: Any) -> None:
-        record = self.records[lease.key] if lease.key else None
-        if record is not None and record.conversation.lease_owner == lease.owner:
-            intend(self, lease, *args)
-
     stack = ExitStack()
     stack.enter_context(patch.object(Lease, "check", lambda *_: None))
-    stack.enter_context(patch.object(InMemoryConversationStore, "intend", unfenced))
+    stack.enter_context(without_condition("intend"))
     stack.enter_context(sends_start_at_any_time())
     return stack
 
@@ -98,26 +118,18 @@ def lease_outlives_the_visibility() -> Any:
 
 
 def no_fencing() -> Any:
-    return patch.object(InMemoryConversationStore, "_own", lambda self, lease: self.records[lease.key])
+    return without_condition("record_run", "intend", "record_unknown", "renew", "close", "fail")
 
 
 def claim_without_a_condition() -> Any:
-    create = InMemoryConversationStore.create
+    def put_item(self: StoreWire, *, Item: Any, **_: Any) -> dict[str, Any]:  # noqa: N803 - the SDK's name
+        return self._call(lambda: self._table.put_item(Item=Item))
 
-    def overwrite(self: InMemoryConversationStore, key: Any, *args: Any, **kwargs: Any) -> Any:
-        self.records.pop(key, None)
-        return create(self, key, *args, **kwargs)
-
-    return patch.object(InMemoryConversationStore, "create", overwrite)
+    return patch.object(StoreWire, "put_item", put_item)
 
 
 def take_over_without_a_condition() -> Any:
-    take_over = InMemoryConversationStore.take_over
-
-    def steal(self: InMemoryConversationStore, seen: Conversation, *args: Any, **kwargs: Any) -> Conversation:
-        return take_over(self, self.records[seen.key].conversation, *args, **kwargs)
-
-    return patch.object(InMemoryConversationStore, "take_over", steal)
+    return without_condition("take_over")
 
 
 def leases_are_ignored() -> Any:
@@ -175,23 +187,24 @@ def visibility_zero_on_unknown_delivery() -> Any:
 
 
 def sent_parts_are_not_recorded() -> Any:
-    intend = InMemoryConversationStore.intend
+    intend = DynamoDBConversationStore.intend
     return patch.object(
-        InMemoryConversationStore,
+        DynamoDBConversationStore,
         "intend",
         lambda self, lease, reply, _sent, *args: intend(self, lease, reply, [], *args),
     )
 
 
 def sends_start_at_any_time() -> Any:
-    check = InMemoryWhatsApp.check
-    return patch.object(
-        InMemoryWhatsApp, "check", lambda self, part, secret, _: check(self, part, secret, self._clock.now())
-    )
+    return patch.object(TwilioWire, "_check_start", lambda _: None)
+
+
+def start_is_checked_before_the_connection_stands() -> Any:
+    return patch.object(TwilioWire, "checks_first", True)  # noqa: FBT003 - what is patched in
 
 
 def run_is_not_recorded() -> Any:
-    return patch.object(InMemoryConversationStore, "record_run", lambda *_: None)
+    return patch.object(DynamoDBConversationStore, "record_run", lambda *_: None)
 
 
 def a_run_is_forgotten_when_it_can_not_be_recorded() -> Any:
@@ -204,6 +217,82 @@ def a_young_run_that_is_not_known_is_gone() -> Any:
 
 def polls_past_the_deadline() -> Any:
     return patch.object(Attempt, "wait", lambda self, seconds, _=0.0: self._clock.sleep(seconds + 60))
+
+
+# In a hostile world
+
+
+def hidden_texts_are_no_messages() -> Any:
+    return _sees(lambda rows: [row for row in rows if row.body])
+
+
+def undated_rows_are_no_messages() -> Any:
+    return _sees(lambda rows: [row for row in rows if row.created_at is not None])
+
+
+def _sees(look: Callable[[Any], Any]) -> Any:
+    """Let reconciliation see only some of what Twilio lists."""
+    return patch.object(
+        core.reconciler, "decide", lambda ours, rivals, rows, *args: decide(ours, rivals, look(rows), *args)
+    )
+
+
+def altered_texts_are_other_texts() -> Any:
+    return patch.object(core.resemblance, "fold", lambda text: text)
+
+
+def windows_have_no_end() -> Any:
+    return patch.object(core.reconciliation._Case, "in_window", lambda *_: True)
+
+
+def only_the_first_page_is_read() -> Any:
+    return patch.object(Page, "next_page_url", None)
+
+
+def what_is_undecided_is_sent() -> Any:
+    def rash(*args: Any) -> Any:
+        decision, has_rivals = decide(*args)
+        return (NotSent() if isinstance(decision, Undecided) else decision), has_rivals
+
+    return patch.object(core.reconciler, "decide", rash)
+
+
+def what_is_hidden_is_left_to_people() -> Any:
+    """Never twice, and no use to anybody: only the bounds on what ends undecided tell."""
+
+    def timid(*args: Any) -> Any:
+        decision, has_rivals = decide(*args)
+        return (Undecided((decision.message,)) if isinstance(decision, Adopt) else decision), has_rivals
+
+    return patch.object(core.reconciler, "decide", timid)
+
+
+def rivals_that_are_dead_may_get_an_answer() -> Any:
+    return patch.object(Reconciler, "_answer_until", lambda _self, _other, now: now + timedelta(days=1))
+
+
+def every_record_is_open() -> Any:
+    return patch.object(services.conversation_item, "read_standing", lambda _: Standing.OPEN)
+
+
+def statuses_of_others_are_overwritten() -> Any:
+    return without_condition("take_over", "intend", "close", "fail")
+
+
+def companies_are_not_compared() -> Any:
+    return patch.object(core.claim, "check_owner", lambda *_: None)
+
+
+def the_list_is_that_of_todays_account() -> Any:
+    return patch.object(services.conversation_item, "_owner", lambda _: None)
+
+
+def writes_have_no_number() -> Any:
+    return patch.object(services.dynamodb_service, "_OWN", "lease_owner = :me")
+
+
+def final_update_takes_as_long_as_any_other() -> Any:
+    return patch.object(StoreWire, "closing", lambda self: self)
 
 
 EXHAUSTIVELY: tuple[Mutation, ...] = (
@@ -219,19 +308,24 @@ EXHAUSTIVELY: tuple[Mutation, ...] = (
     failed_sends_are_the_models_fault,
     intent_forgotten_when_the_outcome_is_unknown,
     intent_forgotten_when_the_record_was_not_read,
-    visibility_zero_on_unknown_delivery,
     sent_parts_are_not_recorded,
     sends_start_at_any_time,
+    start_is_checked_before_the_connection_stands,
     run_is_not_recorded,
     a_run_is_forgotten_when_it_can_not_be_recorded,
 )
 """Mutants that a pair of faults shows up."""
 
-WITH_TWINS: tuple[tuple[Mutation, str], ...] = (
+IN_ONE_SCENARIO: tuple[tuple[Mutation, str], ...] = (
     (adopt_what_may_be_anothers, "twins"),
     (ignore_what_others_may_have_sent, "lookalikes"),
+    (rivals_that_are_dead_may_get_an_answer, "twins"),
+    (visibility_zero_on_unknown_delivery, "twins"),
+    (writes_have_no_number, "two parts"),
+    (hidden_texts_are_no_messages, "hidden text"),
+    (what_is_hidden_is_left_to_people, "hidden text"),
 )
-"""Mutants that need two conversations which could be taken for each other, and which two."""
+"""Mutants that need a certain scenario, and which."""
 
 BY_CHANCE: tuple[Mutation, ...] = (
     adopt_any_sid,
@@ -245,6 +339,21 @@ BY_CHANCE: tuple[Mutation, ...] = (
 """Mutants that need several conversations, long runs or more faults to show up."""
 
 
+IN_A_HOSTILE_WORLD: tuple[tuple[Mutation, Hostility], ...] = (
+    (undated_rows_are_no_messages, drawing.odd_rows),
+    (altered_texts_are_other_texts, drawing.texts_altered),
+    (windows_have_no_end, drawing.foreign_writers),
+    (what_is_undecided_is_sent, drawing.foreign_writers),
+    (only_the_first_page_is_read, drawing.a_crowd),
+    (every_record_is_open, drawing.old_records),
+    (statuses_of_others_are_overwritten, drawing.replies_service),
+    (companies_are_not_compared, drawing.changed_messages),
+    (the_list_is_that_of_todays_account, drawing.changed_account),
+    (final_update_takes_as_long_as_any_other, drawing.silent_dynamodb),
+)
+"""Mutants that need an unfriendly world to show up, and in which way unfriendly."""
+
+
 def hunt_exhaustively(mutation: Mutation, *scenarios: Scenario) -> Result | None:
     """Return the first schedule that shows a mutant up, or None."""
     with mutation():
@@ -255,7 +364,11 @@ def hunt_exhaustively(mutation: Mutation, *scenarios: Scenario) -> Result | None
     return None
 
 
-def hunt_by_chance(mutation: Mutation, schedules: int = 3000) -> Result | None:
+def hunt_by_chance(mutation: Mutation, *hostilities: Hostility, schedules: int = 3000) -> Result | None:
     """Return the first schedule that shows a mutant up, or None."""
+
+    def run(seed: int) -> Result:
+        return run_schedule(seed, drawing.random_scenario(Random(seed), *hostilities) if hostilities else None)
+
     with mutation():
-        return next((result for result in map(run_schedule, range(schedules)) if result.violation), None)
+        return next((result for result in map(run, range(schedules)) if result.violation), None)

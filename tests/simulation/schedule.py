@@ -4,10 +4,11 @@ from collections import Counter
 from dataclasses import dataclass
 from random import Random
 
+from tests.simulation.drawing import random_scenario
 from tests.simulation.faults import ExactPlan, Fault, Plan, Planned, RandomPlan
 from tests.simulation.invariants import Invariants, ViolationError
 from tests.simulation.kernel import SimulationStuckError
-from tests.simulation.scenario import Scenario, random_scenario
+from tests.simulation.scenario import Scenario
 from tests.simulation.world import World
 
 
@@ -17,6 +18,8 @@ class Result:
 
     Attributes:
         calls: Every call of a port, in order; the faults of an `ExactPlan` are counted along it.
+        undecided: Conversations that were left to a person.
+        unseen: Conversations with a message that was adopted without its text.
         violation: How the promise was broken, if it was.
     """
 
@@ -24,6 +27,8 @@ class Result:
     calls: tuple[str, ...]
     planned: tuple[Planned, ...]
     faults: Counter[Fault]
+    undecided: int
+    unseen: int
     violation: str | None
     trace: tuple[str, ...]
 
@@ -36,7 +41,8 @@ def run_schedule(seed: int, scenario: Scenario | None = None, plan: Plan | None 
     invariants = Invariants(world)
     violation = None
     try:
-        world.kernel.run()
+        with world.running():
+            world.kernel.run()
         invariants.check_end()
     except (ViolationError, SimulationStuckError) as exc:
         violation = str(exc)
@@ -46,6 +52,8 @@ def run_schedule(seed: int, scenario: Scenario | None = None, plan: Plan | None 
         calls=tuple(world.injector.calls),
         planned=tuple(planned for planned, _ in world.injector.injected),
         faults=world.injector.counts(),
+        undecided=len(invariants.undecided),
+        unseen=len(invariants.unseen),
         violation=violation,
         trace=tuple(world.kernel.trace),
     )

@@ -7,7 +7,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 
-from tests.simulation.faults import MENU, ExactPlan, Fault, Planned
+from tests.simulation.faults import MENU, ON_THE_WAY, ExactPlan, Fault, Planned
 from tests.simulation.scenario import Scenario
 from tests.simulation.schedule import Result, run_schedule
 
@@ -20,17 +20,23 @@ class Found:
 
     schedules: int = 0
     faults: Counter[Fault] = field(default_factory=Counter)
+    undecided: int = 0
+    unseen: int = 0
     violations: list[Result] = field(default_factory=list)
 
     def add(self, result: Result) -> None:
         self.schedules += 1
         self.faults.update(result.faults)
+        self.undecided += result.undecided
+        self.unseen += result.unseen
         if result.violation is not None:
             self.violations.append(result)
 
     def merge(self, other: "Found") -> None:
         self.schedules += other.schedules
         self.faults.update(other.faults)
+        self.undecided += other.undecided
+        self.unseen += other.unseen
         self.violations.extend(other.violations)
 
 
@@ -47,14 +53,18 @@ def search_exhaustively(scenario: Scenario, seed: int = 0, workers: int | None =
 
 
 def singles(scenario: Scenario, seed: int) -> list[Planned]:
-    """Return every fault that can hit the scenario when nothing else goes wrong."""
-    return list(_possible(run_schedule(seed, scenario, ExactPlan()).calls))
+    """Return every fault that can hit the scenario when nothing else goes wrong.
+
+    Where there are two conversations, what happens between them is looked for: faults on the way are left to one.
+    """
+    return list(_possible(scenario, run_schedule(seed, scenario, ExactPlan()).calls))
 
 
-def _possible(calls: Iterable[str], after: int = -1) -> Iterator[Planned]:
+def _possible(scenario: Scenario, calls: Iterable[str], after: int = -1) -> Iterator[Planned]:
+    left_out = ON_THE_WAY if len(scenario.conversations) > 1 else frozenset()
     for index, name in enumerate(calls):
         if index > after:
-            yield from (Planned(index, fault) for fault in MENU[name])
+            yield from (Planned(index, fault) for fault in MENU[name] if fault not in left_out)
 
 
 def _run_seeds(seeds: range) -> Found:
@@ -70,7 +80,9 @@ def _run_pairs(scenario: Scenario, seed: int, first: Planned | None) -> Found:
     alone = run_schedule(seed, scenario, ExactPlan(*([first] if first else [])))
     found.add(alone)
     if first is not None and alone.violation is None:
-        for second in _possible(alone.calls, after=first.call):
+        for second in _possible(scenario, alone.calls, after=first.call):
+            if {first.fault, second.fault} <= ON_THE_WAY:
+                continue
             found.add(run_schedule(seed, scenario, ExactPlan(first, second)))
     return found
 

@@ -12,7 +12,7 @@ from typing import Any
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
 
-from tests.simulation.expressions import Item, condition, placeholders, update
+from tests.simulation.expressions import Item, WrongOperandError, condition, placeholders, update
 
 ItemKey = tuple[str, str]
 
@@ -51,6 +51,7 @@ class SimulatedTable:
 
     Attributes:
         version: Grows with every change.
+        writer: The process of the function that writes; empty for everybody else.
         watchers: Told of every change: key, item before, item after.
     """
 
@@ -60,6 +61,7 @@ class SimulatedTable:
         self._lock = RLock()
         self.items: dict[ItemKey, Item] = {}
         self.version = 0
+        self.writer = ""
         self.watchers: list[Callable[[ItemKey, Item | None, Item], None]] = []
 
     def record(self, key: ItemKey) -> dict[str, Any] | None:
@@ -94,7 +96,11 @@ class SimulatedTable:
             self._check(key, ConditionExpression, UpdateExpression, request)
             before = self.items.get(key, Key)
             names, values = request.get("ExpressionAttributeNames", {}), request.get("ExpressionAttributeValues", {})
-            after = update(UpdateExpression).apply(before, names, values)
+            try:
+                after = update(UpdateExpression).apply(before, names, values)
+            except WrongOperandError as exc:
+                error = {"Code": "ValidationException", "Message": "an operand has an incorrect data type"}
+                raise ClientError({"Error": error}, "UpdateItem") from exc  # type: ignore[typeddict-item]
             self._write(key, after)
         return {"Attributes": dict(after)} if ReturnValues == "ALL_NEW" else {}
 

@@ -5,8 +5,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.simulation.__main__ import regressions
+from tests.simulation.drawing import Hostility
 from tests.simulation.faults import SURVIVABLE, ExactPlan, Fault, Planned
-from tests.simulation.mutants import BY_CHANCE, EXHAUSTIVELY, WITH_TWINS, Mutation, hunt_by_chance, hunt_exhaustively
+from tests.simulation.mutants import (
+    BY_CHANCE,
+    EXHAUSTIVELY,
+    IN_A_HOSTILE_WORLD,
+    IN_ONE_SCENARIO,
+    Mutation,
+    hunt_by_chance,
+    hunt_exhaustively,
+)
 from tests.simulation.scenario import EXHAUSTIVE, plain
 from tests.simulation.schedule import run_schedule, simplest
 from tests.simulation.search import search_exhaustively, singles
@@ -68,14 +77,21 @@ def test_a_pair_of_faults_shows_a_mutant_up(mutation: Mutation) -> None:
     assert hunt_exhaustively(mutation, *EXHAUSTIVE.values()) is not None
 
 
-@pytest.mark.parametrize(("mutation", "name"), WITH_TWINS, ids=lambda value: getattr(value, "__name__", value))
-def test_a_pair_of_faults_on_two_conversations_shows_a_mutant_up(mutation: Mutation, name: str) -> None:
+@pytest.mark.parametrize(("mutation", "name"), IN_ONE_SCENARIO, ids=lambda value: getattr(value, "__name__", value))
+def test_a_pair_of_faults_in_one_scenario_shows_a_mutant_up(mutation: Mutation, name: str) -> None:
     assert hunt_exhaustively(mutation, EXHAUSTIVE[name]) is not None
 
 
 @pytest.mark.parametrize("mutation", BY_CHANCE, ids=lambda mutation: mutation.__name__)
 def test_chance_shows_a_mutant_up(mutation: Mutation) -> None:
     assert hunt_by_chance(mutation) is not None
+
+
+@pytest.mark.parametrize(
+    ("mutation", "hostility"), IN_A_HOSTILE_WORLD, ids=lambda value: getattr(value, "__name__", value)
+)
+def test_a_hostile_world_shows_a_mutant_up(mutation: Mutation, hostility: Hostility) -> None:
+    assert hunt_by_chance(mutation, hostility) is not None
 
 
 def test_a_violation_is_shown_in_its_simplest_form() -> None:
