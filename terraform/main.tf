@@ -41,18 +41,26 @@ locals {
   }
   partition_key = coalesce(var.table.partition_key, "recipient_tel")
 
+  # By default deliveries start when no secret of ours is without a value.
+  deliveries_enabled_at_creation = coalesce(
+    var.event_source.enabled,
+    length(setsubtract(module.secrets.secret_names, keys(var.secret_value_versions))) == 0,
+  )
+
   tags = merge(var.tags, {
     Project     = "whatsapp-channel-processor"
     Environment = var.environment
     ManagedBy   = "terraform"
   })
 
-  kms_key_arn = one(module.encryption[*].key_arn)
+  # The key that exists, and the key that encrypts: they differ between the two steps of letting one go.
+  existing_key_arn = one(module.encryption[*].key_arn)
+  kms_key_arn      = var.customer_managed_key ? local.existing_key_arn : null
 }
 
 module "encryption" {
   source = "./modules/encryption"
-  count  = var.customer_managed_key ? 1 : 0
+  count  = var.customer_managed_key || var.keep_key ? 1 : 0
 
   alias          = local.names.key_alias
   log_group_name = local.names.log_group
@@ -97,6 +105,7 @@ module "queue" {
   message_retention_seconds     = var.queue.message_retention_seconds
   dead_letter_retention_seconds = var.queue.dead_letter_retention_seconds
   max_receive_count             = var.queue.max_receive_count
+  max_message_size              = var.queue.max_message_size
   producers                     = var.queue.producers
   require_tls                   = var.queue.require_tls
   kms_key_arn                   = local.kms_key_arn
@@ -140,16 +149,20 @@ module "processor" {
   timeout_seconds         = var.function.timeout_seconds
   reserved_concurrency    = var.function.reserved_concurrency
   alias_name              = var.function.alias_name
+  pinned_version          = var.function.pinned_version
   snap_start              = var.function.snap_start
   tracing                 = var.function.tracing
   code_signing_config_arn = var.function.code_signing_config_arn
   log_retention_days      = var.function.log_retention_days
   kms_key_arn             = local.kms_key_arn
+  usable_key_arn          = local.existing_key_arn
+  secret_key_arns         = var.secret_key_arns
   settings                = var.function_settings
-  event_source            = var.event_source
   metrics_namespace       = local.names.metrics
   secret_name_prefix      = var.secret_name_prefix
   secret_names            = concat(module.secrets.secret_names, sort(var.existing_secrets))
+
+  event_source = merge(var.event_source, { enabled = local.deliveries_enabled_at_creation })
 
   queue_arn                        = local.queue.arn
   queue_url                        = local.queue.url

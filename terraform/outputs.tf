@@ -48,6 +48,11 @@ output "event_source_mapping_uuid" {
   value       = module.processor.event_source_mapping_uuid
 }
 
+output "deliveries_enabled_at_creation" {
+  description = "Whether the mapping delivers from the moment it is created. If not, enable it when every secret has its value; later deployments leave it as it is."
+  value       = local.deliveries_enabled_at_creation
+}
+
 output "function_environment" {
   description = "The function's environment variables."
   value       = module.processor.environment_variables
@@ -89,7 +94,7 @@ output "secret_names" {
 }
 
 output "kms_key_arn" {
-  description = "Key that encrypts the stack; null without customer_managed_key. Producers need kms:GenerateDataKey and kms:Decrypt on it."
+  description = "Key that encrypts the stack; null without customer_managed_key, even while the key is kept. Producers need kms:GenerateDataKey and kms:Decrypt on it."
   value       = local.kms_key_arn
 }
 

@@ -28,6 +28,22 @@ variable "aws_region" {
   }
 }
 
+variable "aws_account_id" {
+  description = "The one account that this environment may be deployed to. Null: any. Production must name it, and aws_region with it."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.aws_account_id == null ? true : can(regex("^[0-9]{12}$", var.aws_account_id))
+    error_message = "aws_account_id must be twelve digits in quotes, or null."
+  }
+
+  validation {
+    condition     = var.environment != "prod" || (var.aws_account_id != null && var.aws_region != null)
+    error_message = "prod must say aws_account_id and aws_region, so that no profile or variable can build a second production elsewhere."
+  }
+}
+
 variable "tags" {
   description = "Tags for every resource, besides Project, Environment and ManagedBy."
   type        = map(string)
@@ -105,10 +121,22 @@ variable "deletion_protection" {
 }
 
 variable "customer_managed_key" {
-  description = "Whether one KMS key of this account ($1 a month) encrypts queue, table, secrets, topic, log and the function's environment. False: the services' own keys. Default: true."
+  description = "Whether one KMS key of this account ($1 a month) encrypts queue, table, secrets, topic, log and the function's environment. False: the services' own keys; what the key has encrypted stays readable as long as keep_key says so. Default: true."
   type        = bool
   default     = true
   nullable    = false
+}
+
+variable "keep_key" {
+  description = "Whether the key exists, with the function's right to decrypt with it, although customer_managed_key is false. False lets it go: messages, backups and log lines it encrypted are lost 30 days later, and cannot be read at once. Say false where there never was a key, or in a deployment after the one that set customer_managed_key to false. Default: true."
+  type        = bool
+  default     = true
+  nullable    = false
+
+  validation {
+    condition     = var.keep_key || !var.customer_managed_key
+    error_message = "keep_key = false lets the key go, and customer_managed_key = true uses it: deploy customer_managed_key = false first, keep_key = false after it."
+  }
 }
 
 # Queue and table
@@ -120,6 +148,7 @@ variable "queue" {
     message_retention_seconds     = optional(number) # 4 days
     dead_letter_retention_seconds = optional(number) # 14 days
     max_receive_count             = optional(number) # 3
+    max_message_size              = optional(number) # 256 KiB
     require_tls                   = optional(bool)   # true
     producers = optional(map(object({
       principals     = optional(set(string), [])
@@ -173,9 +202,16 @@ variable "companies" {
 }
 
 variable "openai_keys" {
-  description = "Names below openai-api-key/ of the empty OpenAI secrets to create. Secret names carry no environment: where two share an account, one creates the secret and the other says []. Default: whatsapp."
+  description = "Names below openai-api-key/ of the empty OpenAI secrets to create. Secret names carry no environment: where two share an account, give each names of its own, or let one create the secret and the other say [], existing_secrets and secret_key_arns. Default: whatsapp."
   type        = set(string)
   default     = ["whatsapp"]
+  nullable    = false
+}
+
+variable "secret_key_arns" {
+  description = "ARNs of the KMS keys behind secrets made elsewhere that the function reads, such as the output kms_key_arn of another environment of this account. Default: none."
+  type        = set(string)
+  default     = []
   nullable    = false
 }
 
@@ -225,6 +261,7 @@ variable "function" {
     timeout_seconds         = optional(number) # 300
     reserved_concurrency    = optional(number) # none
     alias_name              = optional(string) # none: the queue invokes $LATEST
+    pinned_version          = optional(number) # none: the alias moves to what is deployed
     snap_start              = optional(bool)   # false; needs alias_name
     tracing                 = optional(bool)   # false
     code_signing_config_arn = optional(string) # none
@@ -264,6 +301,7 @@ variable "event_source" {
     batch_size              = optional(number, 10)
     batching_window_seconds = optional(number, 0)
     maximum_concurrency     = optional(number, 5)
+    enabled                 = optional(bool) # when the mapping is created, and never again: whether every secret has a value
   })
   default  = {}
   nullable = false

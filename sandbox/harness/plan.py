@@ -28,6 +28,7 @@ TEMPLATE_SID = "HX" + "1" * 32
 
 QUICK: Mapping[str, Any] = {
     "customer_managed_key": False,
+    "keep_key": False,
     "queue": {"visibility_timeout_seconds": 15},
     "function": {"timeout_seconds": 13},
     "function_settings": {

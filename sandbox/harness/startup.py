@@ -190,6 +190,7 @@ class Startup:
             "companies": {name: list(projects) for name, projects in COMPANIES.items()},
             "existing_secrets": list(MADE_BY_TESTS),
             "package_path": str(self._package),
+            "event_source": {"enabled": True},  # every secret is stored before anything is sent
             "function": {"runtime": f"python{target.python}", "architecture": target.architecture},
             "function_settings": {"openai_base_url": urls.openai, "twilio_api_base_url": urls.twilio},
         }

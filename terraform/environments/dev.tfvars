@@ -1,7 +1,8 @@
 # A development environment: cheap, and gone without a trace after `make destroy ENV=dev`.
 environment = "dev"
 
-# aws_region = "eu-central-1" # else AWS_REGION or the profile decides
+# aws_account_id = "111122223333" # refuses every other account
+# aws_region     = "eu-central-1" # else AWS_REGION or the profile decides
 
 companies = {
   demo = ["welcome"] # whatsapp-credentials/demo/welcome/twilio
@@ -9,6 +10,7 @@ companies = {
 
 deletion_protection  = false
 customer_managed_key = false # saves $1 a month
+keep_key             = false # there never was one
 secret_recovery_days = 0     # names are free again at once
 
 function = {

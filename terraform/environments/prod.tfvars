@@ -1,14 +1,17 @@
 # Production: encrypted with a key of this account, protected from deletion. The defaults are made for it.
 environment = "prod"
 
-# aws_region = "eu-central-1" # pin it, so that no profile moves production
+# Required: production is in one place, whatever profile or variable a terminal has.
+# aws_account_id = "111122223333"
+# aws_region     = "eu-central-1"
 
 companies = {
   # acme = ["spring-sale", "support"] # whatsapp-credentials/acme/spring-sale/twilio, ...
 }
 
 function = {
-  alias_name = "live" # the queue invokes this alias; a rollback moves it to the version before
+  alias_name = "live" # the queue invokes this alias
+  # pinned_version = 7 # a rollback: the alias stays there, whatever is deployed
 }
 
 event_source = {

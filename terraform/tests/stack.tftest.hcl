@@ -55,7 +55,9 @@ run "dev_names_its_table_by_the_dev_variable" {
 
 run "other_environments_name_their_table_by_the_plain_variable" {
   variables {
-    environment = "prod"
+    environment    = "prod"
+    aws_account_id = "111122223333"
+    aws_region     = "eu-central-1"
   }
   assert {
     condition     = output.function_environment["CONVERSATIONS_TABLE_NAME"] == "conversations-prod" && !contains(keys(output.function_environment), "CONVERSATIONS_TABLE_NAME_DEV")
@@ -94,9 +96,32 @@ run "everything_is_protected_by_default" {
   }
 }
 
+run "a_key_that_encrypts_nothing_new_stays_usable" {
+  variables {
+    customer_managed_key = false
+  }
+  assert {
+    condition     = length(module.encryption) == 1 && strcontains(output.role_policy, "DecryptWithKey") && strcontains(output.role_policy, "EncryptItemsWithKey")
+    error_message = "customer_managed_key = false alone must leave everything stored readable: the key, and the right to use it, stay."
+  }
+  assert {
+    condition     = output.kms_key_arn == null
+    error_message = "What is stored from now on is under the services' own keys."
+  }
+}
+
+run "the_key_goes_in_a_second_step" {
+  command = plan
+  variables {
+    keep_key = false
+  }
+  expect_failures = [var.keep_key]
+}
+
 run "the_key_can_be_left_out" {
   variables {
     customer_managed_key = false
+    keep_key             = false
   }
   assert {
     condition     = output.kms_key_arn == null && length(module.encryption) == 0 && !strcontains(output.role_policy, "kms:")
@@ -220,4 +245,69 @@ run "a_queue_is_no_topic" {
     existing = { topic_arn = "arn:aws:sqs:eu-central-1:111122223333:existing" }
   }
   expect_failures = [var.existing]
+}
+
+run "an_account_is_twelve_digits" {
+  command = plan
+  variables {
+    aws_account_id = "1111-2222-3333"
+  }
+  expect_failures = [var.aws_account_id]
+}
+
+run "production_names_its_account" {
+  command = plan
+  variables {
+    environment = "prod"
+    aws_region  = "eu-central-1"
+  }
+  expect_failures = [var.aws_account_id]
+}
+
+run "production_names_its_region" {
+  command = plan
+  variables {
+    environment    = "prod"
+    aws_account_id = "111122223333"
+  }
+  expect_failures = [var.aws_account_id]
+}
+
+run "deliveries_wait_for_the_secrets" {
+  assert {
+    condition     = !output.deliveries_enabled_at_creation
+    error_message = "A message that arrives before the secrets have values would spend its receives and end in the DLQ."
+  }
+}
+
+run "deliveries_start_at_once_where_the_secrets_come_along" {
+  variables {
+    secret_value_versions = { "openai-api-key/whatsapp" = 1, "whatsapp-credentials/acme/spring/twilio" = 1 }
+    secret_values         = { "openai-api-key/whatsapp" = "{}", "whatsapp-credentials/acme/spring/twilio" = "{}" }
+  }
+  assert {
+    condition     = output.deliveries_enabled_at_creation
+    error_message = "Every secret of ours has a value after this apply."
+  }
+}
+
+run "one_secret_without_a_value_is_enough_to_wait" {
+  variables {
+    secret_value_versions = { "openai-api-key/whatsapp" = 1 }
+    secret_values         = { "openai-api-key/whatsapp" = "{}" }
+  }
+  assert {
+    condition     = !output.deliveries_enabled_at_creation
+    error_message = "acme's secret is empty."
+  }
+}
+
+run "who_creates_the_mapping_may_decide" {
+  variables {
+    event_source = { enabled = true }
+  }
+  assert {
+    condition     = output.deliveries_enabled_at_creation
+    error_message = "Said explicitly, it counts."
+  }
 }

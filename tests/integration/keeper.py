@@ -25,6 +25,7 @@ VARIABLES = merged(
     QUICK,
     {
         "customer_managed_key": True,
+        "keep_key": True,
         "release": "integration",
         "table": {"replies_index": True},
         "function_settings": {

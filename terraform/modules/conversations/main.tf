@@ -8,6 +8,7 @@ locals {
 }
 
 resource "aws_dynamodb_table" "this" {
+  #checkov:skip=CKV_AWS_119:The stack passes a key of the account unless it is told not to. Without one the block must say so, or a table would stay under a key that is about to go.
   name                        = var.name
   billing_mode                = "PAY_PER_REQUEST"
   hash_key                    = var.partition_key
@@ -72,11 +73,9 @@ resource "aws_dynamodb_table" "this" {
     enabled = true
   }
 
-  dynamic "server_side_encryption" {
-    for_each = var.kms_key_arn == null ? [] : [var.kms_key_arn]
-    content {
-      enabled     = true
-      kms_key_arn = server_side_encryption.value
-    }
+  # Always written: without the block, Terraform would leave a table encrypted with a key that is about to go.
+  server_side_encryption {
+    enabled     = var.kms_key_arn != null
+    kms_key_arn = var.kms_key_arn
   }
 }

@@ -76,6 +76,11 @@ resource "aws_kms_key" "this" {
   enable_key_rotation     = true
   deletion_window_in_days = var.deletion_window_days
   policy                  = jsonencode({ Version = "2012-10-17", Statement = local.statements })
+
+  # Terraform then deletes a key after everything that used it was changed, not before.
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 resource "aws_kms_alias" "this" {

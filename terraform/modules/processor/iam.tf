@@ -4,6 +4,8 @@ locals {
   queue_arn_parts = split(":", var.queue_arn)
   secret_arn      = "arn:${local.queue_arn_parts[1]}:secretsmanager:${local.queue_arn_parts[3]}:${local.queue_arn_parts[4]}:secret"
 
+  usable_key_arn = var.usable_key_arn == null ? var.kms_key_arn : var.usable_key_arn
+
   # Secrets Manager adds a hyphen and six characters to a name. Patterns only for a kind of which no name is known, and
   # only below a prefix: without one they would open every secret of the account that has such a segment.
   secret_prefix = var.secret_name_prefix == "" ? "" : "${trimsuffix(var.secret_name_prefix, "/")}/"
@@ -44,21 +46,28 @@ locals {
         resources = ["*"]
       }
     } : {},
-    var.kms_key_arn == null ? {} : {
+    local.usable_key_arn == null ? {} : {
       # Messages, items, secrets and the function's own environment.
       DecryptWithKey = {
         actions   = ["kms:Decrypt"]
-        resources = [var.kms_key_arn]
+        resources = [local.usable_key_arn]
       }
       EncryptItemsWithKey = {
         actions   = ["kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"]
-        resources = [var.kms_key_arn]
+        resources = [local.usable_key_arn]
+      }
+    },
+    length(var.secret_key_arns) == 0 ? {} : {
+      DecryptSecretsMadeElsewhere = {
+        actions   = ["kms:Decrypt"]
+        resources = [for arn in sort(var.secret_key_arns) : arn]
       }
     },
   )
 
   conditions = {
-    EncryptItemsWithKey = { StringEquals = { "kms:ViaService" = "dynamodb.${local.queue_arn_parts[3]}.amazonaws.com" } }
+    EncryptItemsWithKey         = { StringEquals = { "kms:ViaService" = "dynamodb.${local.queue_arn_parts[3]}.amazonaws.com" } }
+    DecryptSecretsMadeElsewhere = { StringEquals = { "kms:ViaService" = "secretsmanager.${local.queue_arn_parts[3]}.amazonaws.com" } }
   }
 
   policy = jsonencode({

@@ -123,6 +123,10 @@ resource "aws_lambda_function" "this" {
       error_message = "The function could read no secret of the kind ${join(", ", local.unnamed_kinds)}: name its companies and openai_keys, or its existing_secrets, or set secret_name_prefix, below which it may read all."
     }
     precondition {
+      condition     = var.pinned_version == null || var.alias_name != null
+      error_message = "pinned_version needs alias_name: without it the queue invokes $LATEST, which is whatever was deployed last."
+    }
+    precondition {
       condition     = !var.snap_start || var.alias_name != null
       error_message = "snap_start needs alias_name: snapshots exist for published versions only."
     }
@@ -139,12 +143,13 @@ resource "aws_lambda_alias" "this" {
   name             = var.alias_name
   description      = "The version that the queue invokes."
   function_name    = aws_lambda_function.this.function_name
-  function_version = aws_lambda_function.this.version
+  function_version = coalesce(var.pinned_version, aws_lambda_function.this.version)
 }
 
 resource "aws_lambda_event_source_mapping" "this" {
   event_source_arn                   = var.queue_arn
   function_name                      = var.alias_name == null ? aws_lambda_function.this.arn : aws_lambda_alias.this[0].arn
+  enabled                            = var.event_source.enabled
   batch_size                         = var.event_source.batch_size
   maximum_batching_window_in_seconds = var.event_source.batching_window_seconds
   function_response_types            = ["ReportBatchItemFailures"]
@@ -158,6 +163,9 @@ resource "aws_lambda_event_source_mapping" "this" {
   }
 
   lifecycle {
+    # Who stopped deliveries decides when they start again; a deployment must not.
+    ignore_changes = [enabled]
+
     precondition {
       condition     = var.queue_visibility_timeout_seconds >= var.timeout_seconds + var.event_source.batching_window_seconds
       error_message = "The queue's visibility timeout must be at least timeout_seconds + batching_window_seconds: it starts when Lambda receives the message, and SQS would hand it out again while it is still worked on."

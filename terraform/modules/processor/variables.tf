@@ -118,6 +118,17 @@ variable "alias_name" {
   }
 }
 
+variable "pinned_version" {
+  description = "Published version that the alias stays on, whatever is deployed: a rollback that lasts. Needs alias_name. Null: the newest."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = var.pinned_version == null ? true : var.pinned_version == floor(var.pinned_version) && var.pinned_version >= 1
+    error_message = "pinned_version must be null or the whole number of a published version, from 1 on."
+  }
+}
+
 variable "snap_start" {
   description = "Whether published versions start from a snapshot. Needs alias_name. Default: false."
   type        = bool
@@ -151,9 +162,27 @@ variable "log_retention_days" {
 }
 
 variable "kms_key_arn" {
-  description = "ARN of the KMS key behind queue, table, secrets, log group and the function's environment. Null: the services' own keys."
+  description = "ARN of the KMS key that encrypts log group and the function's environment. Null: the services' own keys."
   type        = string
   default     = null
+}
+
+variable "usable_key_arn" {
+  description = "ARN of the KMS key that the role may use for queue, table and secrets: one that still encrypts what was stored before, if not kms_key_arn. Null: kms_key_arn."
+  type        = string
+  default     = null
+}
+
+variable "secret_key_arns" {
+  description = "ARNs of the KMS keys behind secrets that are made elsewhere, such as another environment of this account. The role may decrypt secrets with them, and nothing else."
+  type        = set(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for arn in var.secret_key_arns : can(regex("^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/.+$", arn))])
+    error_message = "secret_key_arns are ARNs of KMS keys, not of aliases: IAM knows a key by its own ARN."
+  }
 }
 
 # How it behaves
@@ -223,11 +252,13 @@ variable "event_source" {
     How the queue feeds the function: messages a batch (1 to 10), how long to wait for a batch to fill (0 to 300 s, part
     of the visibility timeout), and the most batches at the same time (2 to 1000). Five batches of ten fit into the
     concurrency of 10 that a new AWS account starts with; a limit above the account's would be throttled.
+    `enabled` counts only when the mapping is created; later it is whatever people made of it.
   EOT
   type = object({
     batch_size              = optional(number, 10)
     batching_window_seconds = optional(number, 0)
     maximum_concurrency     = optional(number, 5)
+    enabled                 = optional(bool, false)
   })
   default  = {}
   nullable = false

@@ -7,7 +7,7 @@ resource "aws_sqs_queue" "this" {
   name                       = var.name
   visibility_timeout_seconds = var.visibility_timeout_seconds
   message_retention_seconds  = var.message_retention_seconds
-  max_message_size           = 262144 # 256 KiB: the function refuses bodies over 255 KiB, the rest is for attributes
+  max_message_size           = var.max_message_size
   sqs_managed_sse_enabled    = var.kms_key_arn == null ? true : null
   kms_master_key_id          = var.kms_key_arn
 }
@@ -15,7 +15,7 @@ resource "aws_sqs_queue" "this" {
 resource "aws_sqs_queue" "dead_letter" {
   name                      = var.dead_letter_name
   message_retention_seconds = var.dead_letter_retention_seconds
-  max_message_size          = 262144
+  max_message_size          = var.max_message_size
   sqs_managed_sse_enabled   = var.kms_key_arn == null ? true : null
   kms_master_key_id         = var.kms_key_arn
 

@@ -68,6 +68,18 @@ variable "max_receive_count" {
   }
 }
 
+variable "max_message_size" {
+  description = "Largest message that both queues take, attributes included, in bytes (1024 to 262144). Default: 262144 (256 KiB). The function refuses a body over 255 KiB, so a larger one is better refused at the sender, who hears of it at once."
+  type        = number
+  default     = 262144
+  nullable    = false
+
+  validation {
+    condition     = var.max_message_size == floor(var.max_message_size) && var.max_message_size >= 1024 && var.max_message_size <= 262144
+    error_message = "max_message_size must be a whole number from 1024 to 262144 bytes: the function refuses a body over 255 KiB."
+  }
+}
+
 variable "producers" {
   description = <<-EOT
     Who may send to the queue, by a name that becomes the statement's sid. Roles of this account with an IAM policy of

@@ -8,6 +8,9 @@ variables {
   package_path  = "main.tf"
   secret_values = {}
   companies     = { acme = ["spring-sale"] } # the file leaves them to you
+  # What whoever deploys writes into prod.tfvars.
+  aws_account_id = "111122223333"
+  aws_region     = "eu-central-1"
 }
 
 run "prod_is_guarded" {

@@ -51,8 +51,8 @@ run "data_can_be_restored_and_is_not_deleted_by_accident" {
 
 run "without_a_key_of_ours_dynamodb_encrypts_with_its_own" {
   assert {
-    condition     = length(aws_dynamodb_table.this.server_side_encryption) == 0
-    error_message = "enabled without a key would mean the account's aws/dynamodb key, which costs a call per request."
+    condition     = length(aws_dynamodb_table.this.server_side_encryption) == 1 && !aws_dynamodb_table.this.server_side_encryption[0].enabled
+    error_message = "Left unsaid, a table stays under a key that is about to go; enabled without a key, it costs a call of aws/dynamodb per request."
   }
 }
 

@@ -257,3 +257,73 @@ run "the_example_works" {
     source = "./examples/basic"
   }
 }
+
+run "a_pinned_version_outlasts_a_deployment" {
+  variables {
+    alias_name     = "live"
+    pinned_version = 5
+  }
+  assert {
+    condition     = aws_lambda_alias.this[0].function_version == "5"
+    error_message = "A rollback must not be undone by the next deployment."
+  }
+}
+
+run "without_a_pin_the_alias_moves_to_what_was_deployed" {
+  variables {
+    alias_name = "live"
+  }
+  assert {
+    condition     = aws_lambda_alias.this[0].function_version == "7"
+    error_message = "The newest version is the default."
+  }
+}
+
+run "a_new_mapping_delivers_nothing" {
+  variables {
+    event_source = { enabled = false }
+  }
+  assert {
+    condition     = !aws_lambda_event_source_mapping.this.enabled
+    error_message = "Off until the secrets have values."
+  }
+}
+
+run "a_mapping_is_left_as_people_switched_it" {
+  variables {
+    event_source = { enabled = true }
+  }
+  assert {
+    condition     = !aws_lambda_event_source_mapping.this.enabled
+    error_message = "A deployment must not start what was stopped."
+  }
+}
+
+run "a_key_that_encrypts_nothing_new_still_decrypts" {
+  variables {
+    usable_key_arn = "arn:aws:kms:eu-central-1:111122223333:key/old"
+  }
+  assert {
+    condition = [
+      for statement in jsondecode(output.role_policy).Statement : statement.Resource[0] if statement.Sid == "DecryptWithKey"
+    ] == ["arn:aws:kms:eu-central-1:111122223333:key/old"]
+    error_message = "What was stored under the old key must stay readable."
+  }
+  assert {
+    condition     = aws_lambda_function.this.kms_key_arn == null && aws_cloudwatch_log_group.this.kms_key_id == null
+    error_message = "Nothing new is encrypted with it."
+  }
+}
+
+run "secrets_made_elsewhere_can_be_decrypted_and_nothing_else" {
+  variables {
+    secret_key_arns = ["arn:aws:kms:eu-central-1:111122223333:key/prods"]
+  }
+  assert {
+    condition = [
+      for statement in jsondecode(output.role_policy).Statement : [statement.Action[0], statement.Resource[0], statement.Condition.StringEquals["kms:ViaService"]]
+      if statement.Sid == "DecryptSecretsMadeElsewhere"
+    ] == [["kms:Decrypt", "arn:aws:kms:eu-central-1:111122223333:key/prods", "secretsmanager.eu-central-1.amazonaws.com"]]
+    error_message = "Another environment's key opens its secrets to this function, not its messages or records."
+  }
+}

@@ -299,3 +299,28 @@ run "a_record_outlives_the_messages_about_it" {
   }
   expect_failures = [var.settings]
 }
+
+run "a_pin_needs_an_alias" {
+  command = plan
+  variables {
+    pinned_version = 5
+  }
+  expect_failures = [aws_lambda_function.this]
+}
+
+run "a_pin_is_the_number_of_a_version" {
+  command = plan
+  variables {
+    alias_name     = "live"
+    pinned_version = 0
+  }
+  expect_failures = [var.pinned_version]
+}
+
+run "a_key_of_secrets_is_no_alias" {
+  command = plan
+  variables {
+    secret_key_arns = ["arn:aws:kms:eu-central-1:111122223333:alias/prods"]
+  }
+  expect_failures = [var.secret_key_arns]
+}

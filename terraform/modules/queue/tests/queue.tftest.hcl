@@ -201,3 +201,29 @@ run "the_example_works" {
     source = "./examples/basic"
   }
 }
+
+run "a_smaller_message_can_be_asked_for" {
+  variables {
+    max_message_size = 65536
+  }
+  assert {
+    condition     = aws_sqs_queue.this.max_message_size == 65536 && aws_sqs_queue.dead_letter.max_message_size == 65536
+    error_message = "The DLQ must take whatever the queue took."
+  }
+}
+
+run "a_message_larger_than_the_function_takes_is_refused_at_the_sender" {
+  command = plan
+  variables {
+    max_message_size = 1048576
+  }
+  expect_failures = [var.max_message_size]
+}
+
+run "sqs_takes_no_limit_below_1024_bytes" {
+  command = plan
+  variables {
+    max_message_size = 1000
+  }
+  expect_failures = [var.max_message_size]
+}

@@ -163,3 +163,10 @@ run "the_last_part_of_a_twilio_secret_has_no_slash" {
   }
   expect_failures = [var.twilio_name]
 }
+
+run "without_a_key_a_secret_names_the_services_own" {
+  assert {
+    condition     = aws_secretsmanager_secret.this["openai-api-key/whatsapp"].kms_key_id == "alias/aws/secretsmanager"
+    error_message = "Left unsaid, Secrets Manager would leave the secret under a key that is about to be deleted."
+  }
+}
