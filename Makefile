@@ -12,8 +12,6 @@ SCHEDULES ?= 20000
 SEED ?= 0
 CASES ?= 100000
 CONVERSATIONS ?= 200
-ARCH ?= arm64
-PACKAGE_PYTHON ?= 3.13
 
 BIN := .venv/bin
 RUN := $(BIN)/python
@@ -97,8 +95,8 @@ bench: $(READY) $(EMULATOR) ## Measure against a plain reading of the same desig
 	@$(RUN) -m benchmarks
 
 ##@ Run it on AWS
-package: $(READY) ## Build dist/whatsapp_processor_deployment_package.zip (PACKAGE_PYTHON=3.13 ARCH=arm64)
-	@$(RUN) -m tools.package --python $(call quoted,$(PACKAGE_PYTHON)) --arch $(call quoted,$(ARCH))
+package: $(READY) ## Build dist/whatsapp_processor_deployment_package.zip for an environment's function (ENV=dev)
+	@$(RUN) -m tools.package --env $(call quoted,$(ENV))
 
 environment: $(READY)
 	@$(RUN) -m tools.terraform environment --env $(call quoted,$(ENV))

@@ -7,6 +7,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from tools.infrastructure.environment import Environment
+from tools.infrastructure.errors import TerraformError
+from tools.infrastructure.runner import ROOT_MODULE
 from tools.packaging.build import Order, build, up_to_date
 from tools.packaging.bytecode import NO_BYTECODE, find_compiler
 from tools.packaging.dependencies import install_dependencies
@@ -20,8 +23,13 @@ OUTPUT = ROOT / "dist" / "whatsapp_processor_deployment_package.zip"
 
 
 def main(
-    python: Annotated[str, typer.Option(help="Python version that the package will run on.")] = "3.13",
-    arch: Annotated[Arch, typer.Option(help="Machine; native: this one, for an embedded engine.")] = Arch.ARM64,
+    env: Annotated[
+        str, typer.Option(help="An environment, whose tfvars say which Python and machine its function runs on.")
+    ] = "dev",
+    python: Annotated[str | None, typer.Option(help="Another Python version than the environment's.")] = None,
+    arch: Annotated[
+        Arch | None, typer.Option(help="Another machine; native: this one, for an embedded engine.")
+    ] = None,
     output: Annotated[
         Path,
         typer.Option(
@@ -32,7 +40,8 @@ def main(
     """Build the zip that Lambda runs, unless the one in place is up to date."""
     console = Console(highlight=False)
     try:
-        target = Target(python, arch)
+        environment = Environment.read(env, ROOT_MODULE)
+        target = Target(python or environment.python, arch or _machine(environment))
         compiler = find_compiler(target, os.environ)
         order = Order(target, ROOT / "lambda", ROOT / "requirements.txt", output, compiler)
         manifest = up_to_date(order)
@@ -44,11 +53,18 @@ def main(
             manifest = build(order, install_dependencies, steps(console))
             console.print(table_of(manifest))
             console.print(f"{output}: {size_of(output)}, sha256 {manifest.sha256}", soft_wrap=True)
-    except PackageError as exc:
+    except (PackageError, TerraformError) as exc:
         Console(stderr=True, highlight=False).print(str(exc), style="red", markup=False, soft_wrap=True)
         raise typer.Exit(1) from exc
     if compiler is None:
-        console.print(NO_BYTECODE.format(version=python), style="yellow", soft_wrap=True)
+        console.print(NO_BYTECODE.format(version=target.python), style="yellow", soft_wrap=True)
+
+
+def _machine(environment: Environment) -> Arch:
+    try:
+        return Arch(environment.architecture)
+    except ValueError:
+        raise PackageError(f"{environment.path}: {environment.architecture!r} is not arm64 or x86_64.") from None
 
 
 if __name__ == "__main__":

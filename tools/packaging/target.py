@@ -53,3 +53,14 @@ class Target:
         machine = {Arch.ARM64: "aarch64", Arch.X86_64: "x86_64"}[self.arch]
         glibc = "2_34" if self.python_tuple >= FIRST_PYTHON_ON_AL2023 else "2_17"
         return f"{machine}-manylinux_{glibc}"
+
+
+def runs_on(target: str, python: str, architecture: str, *, emulated: bool) -> bool:
+    """Whether a package for this target, as a manifest names it, runs on a Python and a processor in AWS's words.
+
+    A native package has this machine's libraries: an emulator's functions run on them, Lambda's may not.
+    """
+    version, _, machine = target.removeprefix("python").partition(" on ")
+    *native, processor = machine.split() or [""]
+    processor = {"aarch64": "arm64", "AMD64": "x86_64"}.get(processor, processor)
+    return (version, processor) == (python, architecture) and (emulated or not native)

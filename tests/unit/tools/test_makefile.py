@@ -42,7 +42,7 @@ def test_every_use_in_a_recipe_is_quoted(name: str) -> None:
         ("simulate", "SEED", "--seed"),
         ("fuzz", "CASES", "--cases"),
         ("chaos", "CONVERSATIONS", "--conversations"),
-        ("package", "ARCH", "--arch"),
+        ("package", "ENV", "--env"),
         ("destroy", "ENV", "--env"),
     ],
 )
