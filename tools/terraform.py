@@ -1,17 +1,14 @@
 """Command line of the infrastructure: `python -m tools.terraform --help`."""
 
-import os
-import re
-from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from tools.infrastructure.aws import Account, who_am_i
+from tools.infrastructure.deployment import Deployment, Stack, located, migrated
+from tools.infrastructure.environment import Environment
 from tools.infrastructure.errors import TerraformError
-from tools.infrastructure.release import describe_release
-from tools.infrastructure.runner import CHANGES, ROOT_MODULE, Terraform, check_version
+from tools.infrastructure.runner import ROOT_MODULE, check_version
 from tools.infrastructure.verify import check_files, run_tests
 from tools.surroundings import settle
 
@@ -20,88 +17,105 @@ console = Console(highlight=False, soft_wrap=True)
 notices = Console(stderr=True, highlight=False, soft_wrap=True)
 """Apart from what was asked for, so that `output` can be used in a script."""
 
-Environment = Annotated[str, typer.Option("--env", help="An environment: terraform/environments/<env>.tfvars.")]
+EnvironmentName = Annotated[str, typer.Option("--env", help="An environment: terraform/environments/<env>.tfvars.")]
+AllowDestroy = Annotated[
+    list[str] | None, typer.Option(metavar="ADDRESS", help="A resource that may lose what the plan says; repeatable.")
+]
 Yes = Annotated[bool, typer.Option("--yes", help="Ask nothing; for pipelines.")]
 
 
 @app.command()
 def init(
     *,
-    env: Environment = "dev",
+    env: EnvironmentName = "dev",
     upgrade: Annotated[bool, typer.Option(help="Move the lock file to the newest provider allowed.")] = False,
-    migrate_state: Annotated[bool, typer.Option(help="Move the state to a backend just configured.")] = False,
+    migrate_state: Annotated[
+        bool, typer.Option(help="Move this environment's state to a backend just configured.")
+    ] = False,
 ) -> None:
     """Install provider and modules for one environment."""
-    _initialised(env, *(["-migrate-state", "-force-copy"] if migrate_state else []), upgrade=upgrade)
-
-
-@app.command()
-def plan(env: Environment = "dev") -> None:
-    """Show what a deployment would change."""
-    _account(env)
-    stack = _initialised(env)
-    stack.run("plan", "-input=false", f"-var-file=environments/{env}.tfvars")
-
-
-@app.command()
-def deploy(*, env: Environment = "dev", yes: Yes = False) -> None:
-    """Plan, ask, and apply exactly what was planned."""
-    account = _account(env)
-    stack = _initialised(env)
-    saved = Path(stack.environ["TF_DATA_DIR"]) / "deploy.tfplan"
-    try:
-        code = stack.run(
-            "plan",
-            "-input=false",
-            "-detailed-exitcode",
-            f"-out={saved}",
-            f"-var-file=environments/{env}.tfvars",
-            accepted=(0, CHANGES),
+    environment = Environment.read(env, ROOT_MODULE)
+    if migrate_state:
+        moved = migrated(environment)
+        console.print(
+            f"{moved.resources} resources of {env} are in the new backend. The old state stays in {moved.old}, as a"
+            " backup; delete it when a plan shows no change."
         )
-        if code != CHANGES:
+    _told(Stack.initialised(environment, upgrade=upgrade))
+
+
+@app.command()
+def plan(env: EnvironmentName = "dev", allow_destroy: AllowDestroy = None) -> None:
+    """Show what a deployment would change, and whether it would be refused."""
+    deployment = _opened(env)
+    with deployment.stack.saved_plan() as saved:
+        planned = deployment.stack.plan(saved)
+        if planned is None:
+            return
+        for secret in deployment.judge(planned, allow_destroy or []):
+            console.print(f"A deployment would restore {secret.name}, which is marked for deletion, and plan again.")
+
+
+@app.command()
+def deploy(*, env: EnvironmentName = "dev", allow_destroy: AllowDestroy = None, yes: Yes = False) -> None:
+    """Plan, refuse what would be lost, ask, and apply exactly what was planned."""
+    deployment = _opened(env)
+    with deployment.stack.saved_plan() as saved:
+        planned = deployment.stack.plan(saved)
+        restored = deployment.judge(planned, allow_destroy or []) if planned else []
+        if restored:
+            names = ", ".join(secret.name for secret in restored)
+            _agree(f"Take {names} back, values included, in {deployment.account}?", env, yes=yes)
+            for secret in restored:
+                deployment.restore(secret)
+            planned = deployment.stack.plan(saved)
+            if planned:
+                deployment.judge(planned, allow_destroy or [])
+        if planned is None:
             console.print(f"{env} is up to date.")
             return
-        _agree(f"Apply this plan to {env} in {account}?", env, yes=yes)
-        stack.run("apply", "-input=false", str(saved))
-    finally:
-        saved.unlink(missing_ok=True)
+        _agree(f"Apply this plan to {env} in {deployment.account}?", env, yes=yes)
+        deployment.stack.apply(saved)
     console.print("Deployed. What comes after the first time (secrets, alarms, first message): docs/deploying.md")
 
 
 @app.command()
-def destroy(*, env: Environment = "dev", yes: Yes = False) -> None:
+def destroy(*, env: EnvironmentName = "dev", allow_destroy: AllowDestroy = None, yes: Yes = False) -> None:
     """Destroy an environment that is not protected, after a question."""
-    account = _account(env)
-    stack = _initialised(env)
-    if stack.outputs().get("deletion_protection"):
+    deployment = _opened(env)
+    stack = deployment.stack
+    if stack.terraform.outputs().get("deletion_protection"):
         raise TerraformError(
             f"{env} is protected, so nothing was touched. To destroy it all the same, set deletion_protection = false"
             f" in terraform/environments/{env}.tfvars, deploy that, and come back."
         )
-    saved = Path(stack.environ["TF_DATA_DIR"]) / "destroy.tfplan"
-    try:
-        stack.run("plan", "-destroy", "-input=false", f"-out={saved}", f"-var-file=environments/{env}.tfvars")
-        _agree(f"Destroy all of this, messages and conversations too, in {account}?", f"destroy {env}", yes=yes)
-        stack.run("apply", "-input=false", str(saved))
-    finally:
-        saved.unlink(missing_ok=True)
+    with stack.saved_plan() as saved:
+        planned = stack.plan(saved, "-destroy")
+        if planned is None:
+            console.print(f"{env} holds nothing.")
+            return
+        deployment.judge_destruction(planned, allow_destroy or [])
+        _agree(
+            f"Destroy all of this, messages and conversations too, in {deployment.account}?", f"destroy {env}", yes=yes
+        )
+        stack.apply(saved)
 
 
 @app.command()
 def output(
-    env: Environment = "dev", name: Annotated[str | None, typer.Argument(help="One output, as plain text.")] = None
+    env: EnvironmentName = "dev", name: Annotated[str | None, typer.Argument(help="One output, as plain text.")] = None
 ) -> None:
     """Print the outputs of an environment."""
-    stack = _initialised(env)
-    stack.run("output", *(["-raw", name] if name else []))
+    stack = _told(Stack.initialised(Environment.read(env, ROOT_MODULE)))
+    stack.terraform.run("output", *(["-raw", name] if name else []))
     if name:
         console.print()
 
 
 @app.command(hidden=True)
-def environment(env: Environment = "dev") -> None:
+def environment(env: EnvironmentName = "dev") -> None:
     """Refuse an environment that does not exist, before anything is built for it."""
-    _tfvars(env)
+    Environment.read(env, ROOT_MODULE)
 
 
 @app.command()
@@ -120,39 +134,20 @@ def run_suites(
     run_tests(console, module or [])
 
 
-def _initialised(env: str, *arguments: str, upgrade: bool = False) -> Terraform:
-    """Return the environment's stack: its own data folder, its own workspace, its backend if it has one."""
-    check_version()
-    _tfvars(env)
-    data = ROOT_MODULE / ".terraform" / env
-    environ = {name: value for name, value in os.environ.items() if name != "TF_WORKSPACE"}
-    environ |= {"TF_DATA_DIR": str(data)}
-    environ.setdefault("TF_VAR_release", describe_release(ROOT_MODULE.parent))
-    stack = Terraform(ROOT_MODULE, environ)
-    backend = ROOT_MODULE / "environments" / f"{env}.s3.tfbackend"
-    mirror = stack.init(*([f"-backend-config={backend}"] if backend.is_file() else []), *arguments, upgrade=upgrade)
-    notices.print(f"AWS provider from {mirror or 'the registry'}; workspace {env}", style="dim")
-    stack.read("workspace", "select", "-or-create=true", env)
-    return stack
-
-
-def _account(env: str) -> Account:
-    pinned = re.search(r'^\s*aws_region\s*=\s*"([^"]+)"', _tfvars(env).read_text(encoding="utf-8"), re.MULTILINE)
-    account = who_am_i(os.environ, pinned.group(1) if pinned else None)
+def _opened(env: str) -> Deployment:
+    """Say where a command will work, and refuse the wrong place before anything else happens."""
+    environment = Environment.read(env, ROOT_MODULE)
+    account = located(environment)
     notices.print(f"{env} in {account}", style="bold")
-    return account
+    deployment = Deployment.opened(environment, account)
+    _told(deployment.stack)
+    return deployment
 
 
-def _tfvars(env: str) -> Path:
-    folder = ROOT_MODULE / "environments"
-    path = folder / f"{env}.tfvars"
-    if not re.fullmatch(r"[a-z][a-z0-9]{1,15}", env) or not path.is_file():
-        known = ", ".join(sorted(found.stem for found in folder.glob("*.tfvars")))
-        raise TerraformError(
-            f"There is no environment {env!r}: terraform/environments/ has {known}. A new one is a file"
-            " NAME.tfvars there; its name has 2 to 16 lower-case letters and digits, a letter first."
-        )
-    return path
+def _told(stack: Stack) -> Stack:
+    source = stack.mirror or "the registry"
+    notices.print(f"AWS provider from {source}; workspace {stack.environment.name}", style="dim")
+    return stack
 
 
 def _agree(question: str, answer: str, *, yes: bool) -> None:

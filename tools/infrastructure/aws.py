@@ -23,14 +23,18 @@ class Account:
         return f"{where}, emulated at {self.endpoint}" if self.endpoint else where
 
 
-def who_am_i(environ: Mapping[str, str], region: str | None) -> Account:
+def who_am_i(environ: Mapping[str, str], pinned_region: str | None) -> Account:
     """Ask AWS who the credentials of this environment belong to.
+
+    The region is the one that the environment's variables say, so that a wrong one is seen; else the pinned one, else
+    the one of the AWS profile.
 
     Raises:
         TerraformError: There is no region, no credentials, or they are refused.
     """
     session = boto3.Session()
-    region = region or environ.get("AWS_REGION") or session.region_name
+    said = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
+    region = said or pinned_region or session.region_name
     if not region:
         raise TerraformError("No region: set aws_region in the tfvars, AWS_REGION, or a region in the AWS profile.")
     limits = Config(connect_timeout=5, read_timeout=10, retries={"total_max_attempts": 2})

@@ -73,6 +73,11 @@ class Terraform:
         said = (done.stdout + done.stderr).strip()
         if f"connect to {REGISTRY}" in said or "Failed to query available provider packages" in said:
             said = f"{said}\n\n{_no_provider(version, self.environ)}"
+        elif "Backend configuration changed" in said:
+            said = (
+                f"{said}\n\nTerraform's own -migrate-state copies every environment's state into one backend."
+                " To move this one alone: .venv/bin/python -m tools.terraform init --env ENV --migrate-state"
+            )
         elif mirror and "match any of the\nchecksums" in said:
             said = (
                 f"{said}\n\nThe lock file knows no unpacked provider for this platform. Add its hash, and commit it:\n"

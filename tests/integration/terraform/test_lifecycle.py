@@ -18,6 +18,8 @@ from sandbox.harness.packaging import build_package
 from sandbox.harness.plan import COMPANIES, QUICK, merged
 from sandbox.harness.progress import Timeline, say_nothing
 from sandbox.harness.startup import terraform_environ
+from tools.infrastructure.losses import losses
+from tools.infrastructure.plan import Plan
 from tools.infrastructure.runner import Terraform
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
@@ -47,25 +49,33 @@ class Lifecycle:
             },
             QUICK,
             engine.traits.variables,
+            {"customer_managed_key": True, "keep_key": True},
         )
 
     def init(self) -> None:
         self._terraform.init()
 
     def apply(self, **variables: Any) -> None:
-        self._terraform.apply(merged(self._variables, variables))
+        """Apply, with these variables from now on."""
+        self._variables = merged(self._variables, variables)
+        self._terraform.apply(self._variables)
 
     def destroy(self) -> None:
         self._terraform.destroy()
 
+    def plan(self, **variables: Any) -> Plan:
+        given = merged(self._variables, variables)
+        path = self.folder / "next.tfvars.json"
+        path.write_text(json.dumps(given), encoding="utf-8")
+        self._terraform.run("plan", "-input=false", "-out=next.tfplan", f"-var-file={path.name}")
+        return Plan.parse(self._terraform.read("show", "-json", "next.tfplan"))
+
     def planned(self) -> dict[str, list[str]]:
         """Return what a plan would do to which resource, where it is more than nothing."""
-        self._terraform.run("plan", "-input=false", "-out=next.tfplan")
-        plan = json.loads(self._terraform.read("show", "-json", "next.tfplan"))
         return {
-            change["address"]: change["change"]["actions"]
-            for change in plan["resource_changes"]
-            if change["change"]["actions"] not in (["no-op"], ["read"])
+            change.address: list(change.actions)
+            for change in self.plan().changes
+            if change.actions not in (("no-op",), ("read",))
         }
 
     def resources(self) -> list[str]:
@@ -74,6 +84,36 @@ class Lifecycle:
     def memory(self) -> int:
         configuration = self.aws.client("lambda").get_function_configuration(FunctionName=FUNCTION)
         return int(configuration["MemorySize"])
+
+    # The key
+
+    def key(self) -> str:
+        return str(self._terraform.outputs()["kms_key_arn"])
+
+    def key_state(self, key: str) -> str:
+        return str(self.aws.client("kms").describe_key(KeyId=key)["KeyMetadata"]["KeyState"])
+
+    def role_policy(self) -> str:
+        return str(self._terraform.outputs()["role_policy"])
+
+    def encrypts(self, key: str) -> list[str]:
+        """Return what still says that it is encrypted with the key."""
+        said = {
+            "table": self.aws.client("dynamodb").describe_table(TableName="conversations-dev"),
+            "function": self.aws.client("lambda").get_function_configuration(FunctionName=FUNCTION),
+            "secrets": self.aws.client("secretsmanager").list_secrets(),
+            "queues": [
+                self.aws.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["All"])
+                for url in self.aws.client("sqs").list_queues()["QueueUrls"]
+            ],
+        }
+        return [name for name, answer in said.items() if key in str(answer)]
+
+    def forget_the_logs_key(self) -> None:
+        """Do by hand what MiniStack cannot: it has no DisassociateKmsKey."""
+        logs, name = self.aws.client("logs"), f"/aws/lambda/{FUNCTION}"
+        logs.delete_log_group(logGroupName=name)
+        logs.create_log_group(logGroupName=name)
 
 
 def but_for_quirks(planned: dict[str, list[str]]) -> dict[str, list[str]]:
@@ -96,17 +136,29 @@ def lifecycle(tmp_path: Path) -> Iterator[Lifecycle]:
     reason="LocalStack never forgets a redrive-allow policy, so that Terraform never sees its queues destroyed",
 )
 def test_apply_plan_change_destroy(lifecycle: Lifecycle) -> None:
+    """Every record, message and secret stays readable on the way, and the key goes last."""
+    aws = lifecycle.aws
     lifecycle.init()
     lifecycle.apply()
     assert but_for_quirks(lifecycle.planned()) == {}
+    key = lifecycle.key()
 
+    lifecycle.forget_the_logs_key()
     memory = lifecycle.memory()
-    lifecycle.apply(function={"memory_mb": memory + 64})
+    lifecycle.apply(function={"memory_mb": memory + 64}, customer_managed_key=False)
     assert lifecycle.memory() == memory + 64
+    assert lifecycle.key_state(key) == "Enabled"
+    assert "DecryptWithKey" in lifecycle.role_policy()
+    assert not lifecycle.encrypts(key)
+
+    assert [loss for loss in losses(lifecycle.plan(keep_key=False)) if not loss.allowed] == []
+    lifecycle.apply(keep_key=False)
+    assert lifecycle.key_state(key) == "PendingDeletion"
+    assert "WithKey" not in lifecycle.role_policy()
 
     lifecycle.destroy()
     assert lifecycle.resources() == []
     with pytest.raises(ClientError) as gone:
         lifecycle.memory()
     assert gone.value.response["Error"]["Code"] == "ResourceNotFoundException"
-    assert lifecycle.aws.client("sqs").list_queues().get("QueueUrls", []) == []
+    assert aws.client("sqs").list_queues().get("QueueUrls", []) == []
