@@ -124,6 +124,8 @@ def test_two_run_side_by_side() -> None:
 def test_nothing_is_left_of_it_not_even_a_function_at_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("A_VARIABLE_OF_THE_TESTS", "leaked")
     monkeypatch.setenv("HTTP_PROXY", "http://proxy.example.com:3128")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
     engine = MiniStack().start()
     process_id = start_busy_function(engine, tmp_path / "note")
     folder = engine.folder

@@ -203,7 +203,8 @@ def aws_calls(path: Path) -> set[str]:
         if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute):
             continue
         target = call.func.value
-        if isinstance(target, ast.Attribute) and target.attr == "_client":
+        clients = target.values if isinstance(target, ast.BoolOp) else [target]
+        if any(isinstance(client, ast.Attribute) and client.attr == "_client" for client in clients):
             first = call.args[0] if call.args else None
             paged = call.func.attr == "get_paginator" and isinstance(first, ast.Constant)
             names.add(str(first.value) if paged and isinstance(first, ast.Constant) else call.func.attr)
