@@ -5,7 +5,7 @@ import ssl
 import threading
 import time
 from collections import Counter
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,6 +14,7 @@ import certifi
 import trustme
 
 from sandbox.background_server import BackgroundServer
+from sandbox.loopback import LoopbackHandler
 
 HOST = "127.0.0.1"
 UPSTREAM_SECONDS = 120.0
@@ -100,7 +101,7 @@ class _Server(ThreadingHTTPServer):
         """A client that goes away is no error."""
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(LoopbackHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     server: _Server
@@ -126,7 +127,7 @@ class _Handler(BaseHTTPRequestHandler):
         lines.append(f"content-length: {len(content)}")
         self.wfile.write(("\r\n".join(lines) + "\r\n\r\n").encode("latin-1") + content)
 
-    do_GET = do_POST = do_PUT = do_DELETE = _pass_on  # noqa: N815 - names the base class looks for
+    do_GET = do_POST = do_PUT = do_DELETE = _pass_on
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
         """Stay silent."""

@@ -6,10 +6,11 @@ import threading
 import time
 import uuid
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from typing import Any
 
 from sandbox.background_server import BackgroundServer
+from sandbox.loopback import LoopbackHandler
 
 PREFIX = "/2018-06-01/runtime/"
 FUNCTION_ARN = "arn:aws:lambda:eu-west-1:000000000000:function:benchmark"
@@ -102,7 +103,7 @@ class _Server(ThreadingHTTPServer):
         """A process that ends while it waits for an event is no error."""
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(LoopbackHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     server: _Server

@@ -1,16 +1,14 @@
 """Engine: what the tests need to know of a place that plays AWS."""
 
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 REGION = "eu-west-1"
 DEFAULT_ACCOUNT = "000000000000"
-ACCESS_KEY = "test"
-SECRET_KEY = "test"
-"""Every emulator takes these for its own account."""
 
 
 class EngineError(Exception):
@@ -29,6 +27,19 @@ class Ability(StrEnum):
     CONCURRENT_BATCHES = "run several batches of one queue at the same time"
     MAPPING_METRICS = "keep the metrics configuration of an event source mapping"
     COMPLETE_ALARMS = "show all that an alarm was made of to Terraform"
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What requests to an engine are signed with."""
+
+    access_key_id: str
+    secret_access_key: str
+
+    @classmethod
+    def random(cls) -> Self:
+        """Return credentials that nobody can guess."""
+        return cls(f"AKIA{secrets.token_hex(8).upper()}", secrets.token_urlsafe(30))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +76,7 @@ class Engine(Protocol):
     """A place that plays AWS, started and stopped by whoever made it."""
 
     traits: Traits
+    credentials: Credentials
 
     @property
     def version(self) -> str:
@@ -117,12 +129,12 @@ class Engine(Protocol):
         ...
 
 
-def aws_environ(endpoint: str) -> dict[str, str]:
+def aws_environ(endpoint: str, credentials: Credentials) -> dict[str, str]:
     """Return what an AWS SDK, the AWS command line or Terraform needs to reach an engine."""
     return {
         "AWS_ENDPOINT_URL": endpoint,
         "AWS_REGION": REGION,
         "AWS_DEFAULT_REGION": REGION,
-        "AWS_ACCESS_KEY_ID": ACCESS_KEY,
-        "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+        "AWS_ACCESS_KEY_ID": credentials.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": credentials.secret_access_key,
     }

@@ -19,7 +19,7 @@ from testcontainers.core.docker_client import DockerClient, get_docker_host
 from testcontainers.core.labels import LABEL_SESSION_ID, SESSION_ID
 from testcontainers.core.waiting_utils import WaitStrategy
 
-from sandbox.engines.engine import REGION, Ability, EngineError, Target, Traits
+from sandbox.engines.engine import REGION, Ability, Credentials, EngineError, Target, Traits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -58,6 +58,9 @@ OPTIONS = {
     "LAMBDA_EVENT_SOURCE_MAPPING_MAX_BACKOFF_ON_EMPTY_POLL_SEC": "0.4",
     "LAMBDA_RUNTIME_ENVIRONMENT_TIMEOUT": "60",
     "DISABLE_EVENTS": "1",
+    # No page in a browser may use it: foreign origins are refused, and no answer can be read by another origin.
+    "DISABLE_CORS_CHECKS": "0",
+    "DISABLE_CORS_HEADERS": "1",
     # All that it speaks to is on this machine; Docker hands containers the proxy of its own configuration.
     "NO_PROXY": "*",
     "no_proxy": "*",
@@ -70,6 +73,8 @@ class LocalStack:
     """LocalStack in a container of its own; a context manager."""
 
     traits = TRAITS
+    credentials = Credentials("test", "test")
+    """It takes any and checks no signature."""
 
     def __init__(self, environ: "Mapping[str, str]") -> None:
         """Take `LOCALSTACK_IMAGE` and what is passed through from the environment."""
@@ -160,6 +165,8 @@ class LocalStack:
 
     def _configured(self) -> "_Container":
         container = _Container(self.image, region_name=REGION).with_name(self._name).waiting_for(_Ready())
+        if DockerClient().host() == "localhost":  # not on a Docker host elsewhere, where nobody could reach it
+            container.ports = dict.fromkeys(container.ports, ("127.0.0.1",))  # type: ignore[arg-type]  # Docker takes it
         container.with_volume_mapping(get_docker_socket(), "/var/run/docker.sock", "rw")
         flags = ["--add-host=host.docker.internal:host-gateway"]
         if not testcontainers_config.ryuk_disabled:

@@ -12,8 +12,20 @@ from pathlib import Path
 from typing import Self
 
 import requests
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials as Signer
 
-from sandbox.engines.engine import DEFAULT_ACCOUNT, REGION, Ability, EngineError, Target, Traits, aws_environ
+from sandbox.engines.engine import (
+    DEFAULT_ACCOUNT,
+    REGION,
+    Ability,
+    Credentials,
+    EngineError,
+    Target,
+    Traits,
+    aws_environ,
+)
 from sandbox.engines.ports import HOST, free_port, is_free
 from tools.packaging.target import Arch
 
@@ -67,6 +79,7 @@ class MiniStack:
         self._wanted_port: int | None = None
         self._state: Path | None = None
         self._process: subprocess.Popen[bytes] | None = None
+        self.credentials = Credentials.random()
         self.folder: Path | None = None
         self.port = 0
 
@@ -82,7 +95,7 @@ class MiniStack:
             account: Twelve digits; each account has a world of its own.
         """
         own = {} if account == DEFAULT_ACCOUNT else {"AWS_ACCESS_KEY_ID": account}
-        return aws_environ(self.endpoint) | own
+        return aws_environ(self.endpoint, self.credentials) | own
 
     @property
     def version(self) -> str:
@@ -167,8 +180,12 @@ class MiniStack:
         Raises:
             EngineError: It does not answer.
         """
+        url = f"{self.endpoint}/_ministack/reset"
+        reset = AWSRequest("POST", url, data=b"")
+        signer = Signer(self.credentials.access_key_id, self.credentials.secret_access_key)
+        SigV4Auth(signer, "ministack", REGION).add_auth(reset)
         try:
-            requests.post(f"{self.endpoint}/_ministack/reset", timeout=CALL_SECONDS).raise_for_status()
+            requests.post(url, headers=dict(reset.headers), timeout=CALL_SECONDS).raise_for_status()
         except requests.RequestException as exc:
             raise EngineError(
                 f"MiniStack does not answer at {self.endpoint} ({exc}); its last words:\n{self.log_tail()}"
@@ -207,6 +224,8 @@ class MiniStack:
             "BIND_HOST": HOST,
             "MINISTACK_HOST": HOST,
             "MINISTACK_REGION": REGION,
+            "AWS_ACCESS_KEY_ID": self.credentials.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": self.credentials.secret_access_key,
             "PERSIST_STATE": "0" if self._state is None else "1",
             "STATE_DIR": str(folder / "state"),
             "AUTH": "true" if self._enforce_iam else "false",

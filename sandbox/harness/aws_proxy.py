@@ -11,12 +11,13 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 
 import requests
 
 from sandbox.background_server import BackgroundServer
 from sandbox.engines.engine import Traits
+from sandbox.loopback import LoopbackHandler
 from sandbox.stubs import Action, answer
 from sandbox.stubs.faults import NO_FAULT
 from sandbox.stubs.script import Script
@@ -88,7 +89,7 @@ class _Server(ThreadingHTTPServer):
         """Stay silent: a function that is killed hangs up."""
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(LoopbackHandler):
     protocol_version = "HTTP/1.1"
     server: _Server
 

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from sandbox.engines.engine import Engine, Traits, aws_environ
+from sandbox.engines.engine import Credentials, Engine, Traits, aws_environ
 from sandbox.harness.aws import Aws
 from sandbox.harness.deployment import Deployment
 from sandbox.harness.plan import ENVIRONMENT, SECRETS, Plan
@@ -29,10 +29,15 @@ class Address:
     traits: Traits
     engine_version: str
     endpoint: str
+    credentials: Credentials
     stubs: Mapping[str, str]
     outputs: Mapping[str, Mapping[str, Any]]
     terraform: Mapping[str, str]
     how_to_end: str
+
+    def environ(self) -> dict[str, str]:
+        """Return what an AWS SDK, the AWS command line or Terraform needs to reach the engine."""
+        return aws_environ(self.endpoint, self.credentials)
 
     def view(self) -> dict[str, Any]:
         return asdict(self)
@@ -40,7 +45,9 @@ class Address:
     @classmethod
     def of(cls, view: Mapping[str, Any]) -> Self:
         """Return the address that `view` was made of."""
-        return cls(**{**view, "traits": Traits(**view["traits"])})
+        return cls(
+            **{**view, "traits": Traits(**view["traits"]), "credentials": Credentials(**view["credentials"])},
+        )
 
 
 class Stack:
@@ -50,7 +57,7 @@ class Stack:
         """Use the stack at an address; whoever started it ends it."""
         self.address = address
         self.traits = address.traits
-        self.aws = Aws(address.traits.name, address.endpoint)
+        self.aws = Aws(address.traits.name, address.endpoint, address.credentials)
         self.stub_urls = StubUrls(**address.stubs)
         self.stubs = StubClient(self.stub_urls.control)
         self._deployments = {
@@ -92,6 +99,7 @@ class Stack:
                     traits=engine.traits,
                     engine_version=engine.version,
                     endpoint=engine.endpoint,
+                    credentials=engine.credentials,
                     stubs=startup.stubs.urls.view(),
                     outputs=outputs,
                     terraform={plan.environment: str(startup.workspace.terraform(plan.environment)) for plan in plans},
@@ -115,11 +123,11 @@ class Stack:
 
     def terraform(self, environment: str = ENVIRONMENT) -> Terraform:
         """Return Terraform as it was applied, for a plan or another look at it."""
-        return Terraform(Path(self.address.terraform[environment]), terraform_environ(self.address.endpoint))
+        return Terraform(Path(self.address.terraform[environment]), terraform_environ(self.address.environ()))
 
     def exports(self) -> str:
         """Return the line for a shell that points `aws` and `ops` at this stack."""
-        return "export " + " ".join(f"{name}={value}" for name, value in aws_environ(self.address.endpoint).items())
+        return "export " + " ".join(f"{name}={value}" for name, value in self.address.environ().items())
 
     def how_to_look_around(self) -> str:
         """Return what to type to see what is in a stack that is left running."""

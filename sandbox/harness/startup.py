@@ -95,7 +95,7 @@ class Startup:
     def _works(self, outputs: Outputs) -> bool:
         """Whether the functions of a restored engine are there and fed."""
         with self._timeline.step("as it was left") as step:
-            functions = Aws(self._engine.traits.name, self._engine.endpoint).client("lambda")
+            functions = self._aws().client("lambda")
             try:
                 states = [
                     state
@@ -179,7 +179,11 @@ class Startup:
 
     def _terraform(self, plan: Plan) -> Terraform:
         folder = self.workspace.terraform(plan.environment)
-        return Terraform(folder, terraform_environ(self._engine.endpoint), folder / "terraform.log")
+        return Terraform(
+            folder,
+            terraform_environ(aws_environ(self._engine.endpoint, self._engine.credentials)),
+            folder / "terraform.log",
+        )
 
     def _variables(self) -> dict[str, dict[str, Any]]:
         """Return the variables of each environment: the plan's over what the harness and the engine need."""
@@ -208,8 +212,13 @@ class Startup:
             for index, plan in enumerate(self._plans)
         }
 
+    def _aws(self) -> Aws:
+        return Aws(self._engine.traits.name, self._engine.endpoint, self._engine.credentials)
+
     def _store_secrets(self) -> None:
-        secrets = Aws(self._engine.traits.name, self._engine.endpoint).client("secretsmanager")
+        secrets = Aws(self._engine.traits.name, self._engine.endpoint, self._engine.credentials).client(
+            "secretsmanager"
+        )
         for name, value in self._secrets.items():
             secrets.put_secret_value(SecretId=name, SecretString=value)
 
@@ -227,9 +236,9 @@ class Startup:
                 raise
 
 
-def terraform_environ(endpoint: str) -> dict[str, str]:
+def terraform_environ(aws: Mapping[str, str]) -> dict[str, str]:
     """Return an environment in which our Terraform works on an engine, and soon gives up where there is none."""
-    return {**os.environ, **aws_environ(endpoint), "AWS_MAX_ATTEMPTS": "3"}
+    return {**os.environ, **aws, "AWS_MAX_ATTEMPTS": "3"}
 
 
 def _port_of(endpoint: str) -> int:

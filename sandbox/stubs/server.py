@@ -8,10 +8,11 @@ import traceback
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from typing import Any, Self
 from urllib.parse import urlsplit
 
+from sandbox.loopback import LoopbackHandler
 from sandbox.stubs.app import JOURNAL_LIMIT, Delivery, StubApp
 from sandbox.stubs.client import StubClient
 from sandbox.stubs.control import PREFIX, Control
@@ -135,7 +136,7 @@ class _Server(ThreadingHTTPServer):
             super().handle_error(request, client_address)
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(LoopbackHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     server: _Server
@@ -159,7 +160,7 @@ class _Handler(BaseHTTPRequestHandler):
             delivery = Delivery(None, Reply.of_json({"error": {"message": f"bug in the stub: {exc!r}"}}, status=500))
         self._deliver(delivery)
 
-    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _serve  # noqa: N815 - names the base class looks for
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _serve
 
     def _read_body(self) -> bytes | None:
         if "transfer-encoding" in self.headers:

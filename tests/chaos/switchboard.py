@@ -7,11 +7,12 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from typing import Any, Literal
 
 from sandbox.background_server import BackgroundServer
 from sandbox.engines.engine import Traits
+from sandbox.loopback import LoopbackHandler
 
 Deed = Literal["die", "hang"]
 HANG_SECONDS = 900.0
@@ -191,7 +192,7 @@ class _Server(ThreadingHTTPServer):
         """Stay silent: those who are killed do not say goodbye."""
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(LoopbackHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     server: _Server

@@ -17,7 +17,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from ops.answers import ANSWERS
-from sandbox.engines.engine import Ability, aws_environ
+from sandbox.engines.engine import Ability
 from sandbox.harness import TEMPLATE_REFERENCE, Conversation, Deployment, Stack
 from sandbox.harness.plan import SECRETS
 from sandbox.stubs import Outcome, StubClient, answer, twilio_error
@@ -99,7 +99,7 @@ def ops(stack: Stack, deployment: Deployment) -> Ops:
     return Ops(
         {
             **{name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "OPS_"))},
-            **aws_environ(stack.address.endpoint),
+            **stack.address.environ(),
             "OPS_ENV": deployment.environment,
             "COLUMNS": "100",
         }

@@ -35,9 +35,9 @@ class Lifecycle:
 
     def __init__(self, folder: Path, engine: MiniStack) -> None:
         self.folder = folder
-        self.aws = Aws("ministack", engine.endpoint)
+        self.aws = Aws("ministack", engine.endpoint, engine.credentials)
         target = engine.target()
-        self._terraform = Terraform.copied_to(folder, terraform_environ(engine.endpoint), folder / "terraform.log")
+        self._terraform = Terraform.copied_to(folder, terraform_environ(engine.environ()), folder / "terraform.log")
         self._variables = merged(
             {
                 "environment": "dev",
