@@ -225,6 +225,9 @@ _TOLD: Mapping[str, Telling] = {
     ),
     Event.LIST_FAILED: _with_code(Tone.WAIT, "Twilio's list can't be read", "It is asked again"),
     Event.SEND_RECONCILED: _reconciled,
+    Event.ADOPTED_UNSEEN: _always(
+        Tone.GUARD, "Found without its text", "Twilio hides the text; nothing else can have sent this message."
+    ),
     Event.MESSAGE_SENT: _sent,
     Event.CONVERSATION_CLOSED: _closed,
     Event.MESSAGE_FAILED: _failed,

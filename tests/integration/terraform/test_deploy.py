@@ -42,9 +42,9 @@ class Operator:
         shutil.copytree(REPOSITORY / "tools", folder / "tools", ignore=shutil.ignore_patterns("__pycache__"))
         self._folder = folder
         self._root = Terraform.copied_to(folder / "terraform", {}).folder
-        self._environ = terraform_environ(engine.endpoint)
+        self._environ = terraform_environ(engine.environ())
         self._region = REGION
-        self.aws = Aws("ministack", engine.endpoint)
+        self.aws = Aws("ministack", engine.endpoint, engine.credentials)
         target = engine.target()
         self._variables = merged(
             QUICK,

@@ -173,11 +173,11 @@ def engine() -> Iterator[MiniStack]:
 
 
 def test_two_environments_move_to_their_buckets(root: Root, engine: MiniStack, tmp_path: Path) -> None:
-    root.environ = terraform_environ(engine.endpoint)
+    root.environ = terraform_environ(engine.environ())
     root.configure("s3", '    key = "whatsapp-channel-processor.tfstate"\n    use_lockfile = true')
     files = {}
     for name in ("dev", "prod"):
-        Aws("ministack", engine.endpoint).client("s3").create_bucket(
+        Aws("ministack", engine.endpoint, engine.credentials).client("s3").create_bucket(
             Bucket=f"states-of-{name}", CreateBucketConfiguration={"LocationConstraint": REGION}
         )
         files[name] = tmp_path / f"{name}.s3.tfbackend"
