@@ -77,6 +77,13 @@ def deliveries_stop_while_the_mapping_is_disabled(deployment: Deployment, conver
     conversation.wait_until_sent()
 
 
+@use_of("deliveries_enabled_at_creation")
+def the_mapping_was_created_as_it_says(deployment: Deployment, _: Conversation) -> None:
+    functions, uuid = deployment.aws.client("lambda"), deployment.outputs["event_source_mapping_uuid"]
+    enabled = functions.get_event_source_mapping(UUID=uuid)["State"] == "Enabled"
+    assert enabled is deployment.outputs["deliveries_enabled_at_creation"]
+
+
 @use_of("function_environment", "role_policy")
 def the_function_runs_as_it_says(deployment: Deployment, _: Conversation) -> None:
     outputs, configuration = deployment.outputs, deployment.function_configuration()
