@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandbox.context_objects import make_context
-from tests import hostile
 from tests.fuzz.values import HALVES, Values
-from tests.hostile import VALUES, Maker, array, members, within
+from tests.samples import hostile
 from tests.samples.context_cases import COMPANY, FRONT, OPENAI, RECIPIENT_DATA, REFUSED, REQUEST, WHATSAPP
+from tests.samples.hostile import VALUES, Maker, array, members, within
 from utils.context_model import MAX_ENTRIES
 from utils.context_processor import MAX_BODY_BYTES
 

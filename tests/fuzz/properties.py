@@ -12,8 +12,8 @@ import index
 from core.conversation import ConversationKey, Mode, Status
 from core.model import RunReport, RunState
 from sandbox.context_objects import TWILIO_REFERENCE
-from tests.cost import MAX_CPU_SECONDS, MAX_MEMORY_BYTES, peak_memory_bytes
 from tests.fakes.captured_output import captured_output
+from tests.fakes.cost import MAX_CPU_SECONDS, MAX_MEMORY_BYTES, peak_memory_bytes
 from tests.fakes.function import SETTINGS, InMemoryFunction, StillHeart
 from tests.fakes.model import Outcome
 from tests.fakes.secrets import TWILIO_FREE_FORM

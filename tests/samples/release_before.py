@@ -15,6 +15,7 @@ from core.ports import ChatMessage, Closing, Failing
 from services.conversation_item import deserialize, read_conversation
 from services.dynamodb_service import DynamoDBConversationStore
 from tests.simulation.table import SimulatedTable
+from tools.surroundings import settle
 
 COMMIT = "620ef7e"
 
@@ -83,4 +84,5 @@ def read(items: dict[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
+    settle()
     print(json.dumps(written() if sys.argv[1] == "write" else read(json.load(sys.stdin))))  # noqa: T201

@@ -86,6 +86,7 @@ class Operator:
             stderr=subprocess.STDOUT,
             text=True,
             check=False,
+            encoding="utf-8",
         )
 
     # What is there

@@ -48,18 +48,20 @@ class Root:
     def __init__(self, folder: Path, states: Mapping[str, str]) -> None:
         self.folder = folder
         folder.mkdir()
-        (folder / "main.tf").write_text(EMPTY)
+        (folder / "main.tf").write_text(EMPTY, encoding="utf-8")
         for name, text in states.items():
             path = self.state(name)
             path.parent.mkdir(parents=True)
-            path.write_text(text)
+            path.write_text(text, encoding="utf-8")
         self.environ = dict(os.environ)
 
     def state(self, name: str) -> Path:
         return self.folder / "terraform.tfstate.d" / name / "terraform.tfstate"
 
     def configure(self, backend: str, body: str = "") -> None:
-        (self.folder / "backend.tf").write_text(f'terraform {{\n  backend "{backend}" {{\n{body}\n  }}\n}}\n')
+        (self.folder / "backend.tf").write_text(
+            f'terraform {{\n  backend "{backend}" {{\n{body}\n  }}\n}}\n', encoding="utf-8"
+        )
 
     def configure_files(self, folder: Path) -> None:
         self.configure("local", f'    path = "{folder}/default.tfstate"\n    workspace_dir = "{folder}"')
@@ -99,7 +101,7 @@ def test_one_environment_moves_and_the_other_stays_where_it_was(root: Root, tmp_
     assert held(root.pull("dev")) == ["a", "b"]
     assert root.state("prod").read_bytes() == before
     assert not (tmp_path / "new" / "prod").exists()
-    assert held(json.loads(root.state("dev").read_text())) == ["a", "b"]
+    assert held(json.loads(root.state("dev").read_text(encoding="utf-8"))) == ["a", "b"]
 
 
 def test_each_environment_moves_in_its_turn(root: Root, tmp_path: Path) -> None:
@@ -124,19 +126,19 @@ def test_nothing_is_not_moved(tmp_path: Path, text: str | None) -> None:
 def test_a_state_that_is_there_already_is_not_written_over(root: Root, tmp_path: Path) -> None:
     other = tmp_path / "new" / "dev" / "terraform.tfstate"
     other.parent.mkdir(parents=True)
-    other.write_text(state("c", lineage="another"))
+    other.write_text(state("c", lineage="another"), encoding="utf-8")
     root.configure_files(tmp_path / "new")
 
     with pytest.raises(TerraformError, match="already holds 1 resources"):
         root.migrate("dev")
-    assert other.read_text() == state("c", lineage="another")
+    assert other.read_text(encoding="utf-8") == state("c", lineage="another")
 
 
 def test_what_has_moved_and_was_changed_since_is_left_alone(root: Root, tmp_path: Path) -> None:
     root.configure_files(tmp_path / "new")
     root.migrate("dev")
     moved = tmp_path / "new" / "dev" / "terraform.tfstate"
-    moved.write_text(state("a", "b", "c", serial=9))
+    moved.write_text(state("a", "b", "c", serial=9), encoding="utf-8")
 
     assert root.migrate("dev").resources == 3
     assert held(root.pull("dev")) == ["a", "b", "c"]
@@ -159,7 +161,7 @@ def test_a_new_workspace_that_terraform_has_touched_is_no_obstacle(root: Root, t
     root.configure_files(tmp_path / "new")
     touched = tmp_path / "new" / "dev" / "terraform.tfstate"
     touched.parent.mkdir(parents=True)
-    touched.write_text(state(lineage="touched", serial=7))
+    touched.write_text(state(lineage="touched", serial=7), encoding="utf-8")
 
     root.migrate("dev")
 
@@ -183,7 +185,8 @@ def test_two_environments_move_to_their_buckets(root: Root, engine: MiniStack, t
         files[name] = tmp_path / f"{name}.s3.tfbackend"
         files[name].write_text(
             f'bucket = "states-of-{name}"\nregion = "{REGION}"\nuse_path_style = true\n'
-            "skip_credentials_validation = true\nskip_requesting_account_id = true\n"
+            "skip_credentials_validation = true\nskip_requesting_account_id = true\n",
+            encoding="utf-8",
         )
 
     assert root.migrate("dev", files["dev"]).resources == 2

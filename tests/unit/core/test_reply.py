@@ -11,9 +11,9 @@ from core.content_variables import units
 from core.conversation import Mode, Reply, Usage
 from core.errors import ReplyError, RunFailedError, TransientError
 from core.reply import MAX_PART_UNITS, MAX_REPLY_BYTES, shape_reply, split_text
-from tests.cost import MAX_CPU_SECONDS, MAX_MEMORY_BYTES, cpu_seconds, peak_memory_bytes
-from tests.hostile import TEXTS as HOSTILE
-from tests.hostile import Maker
+from tests.fakes.cost import MAX_CPU_SECONDS, MAX_MEMORY_BYTES, cpu_seconds, peak_memory_bytes
+from tests.samples.hostile import TEXTS as HOSTILE
+from tests.samples.hostile import Maker
 from utils.settings import Settings
 
 FAMILY = "\N{MAN}\u200d\N{WOMAN}\u200d\N{GIRL}"

@@ -67,6 +67,7 @@ def run_old(code: Path, mode: str, given: Any = None) -> Any:
         capture_output=True,
         text=True,
         check=False,
+        encoding="utf-8",
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)

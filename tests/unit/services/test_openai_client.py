@@ -22,8 +22,8 @@ from services.openai_client import (
     vendor_name,
 )
 from services.openai_http import MAX_ANSWER_BYTES
-from tests.cost import MAX_CPU_SECONDS, MAX_MEMORY_BYTES, cpu_seconds, peak_memory_bytes
-from tests.hostile import OBJECTS
+from tests.fakes.cost import MAX_CPU_SECONDS, MAX_MEMORY_BYTES, cpu_seconds, peak_memory_bytes
+from tests.samples.hostile import OBJECTS
 from tests.unit.stubbed.transports import StubTransports
 from utils.redaction import Secret
 

@@ -20,7 +20,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def read(root: Path, text: str) -> Environment:
-    (root / "environments" / "test.tfvars").write_text(text)
+    (root / "environments" / "test.tfvars").write_text(text, encoding="utf-8")
     return Environment.read("test", root)
 
 

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from sandbox.context_objects import RECIPIENT, make_body
-from tests.cost import MAX_CPU_SECONDS, MAX_MEMORY_BYTES, cpu_seconds, peak_memory_bytes
-from tests.hostile import ARRAYS, VALUES, Maker
+from tests.fakes.cost import MAX_CPU_SECONDS, MAX_MEMORY_BYTES, cpu_seconds, peak_memory_bytes
 from tests.samples.context_cases import ACCEPTED, COMPANY, FRONT, OPENAI, RECIPIENT_DATA, REFUSED, REQUEST, SECRET_VALUE
+from tests.samples.hostile import ARRAYS, VALUES, Maker
 from utils.context_model import MAX_ENTRIES, ContextObject
 from utils.context_processor import MAX_BODY_BYTES, MAX_DEPTH, MAX_FAULTS, InvalidContextError, parse_context
 from utils.dynamodb_values import MAX_VALUES
