@@ -320,7 +320,7 @@ IN_ONE_SCENARIO: tuple[tuple[Mutation, str], ...] = (
     (adopt_what_may_be_anothers, "twins"),
     (ignore_what_others_may_have_sent, "lookalikes"),
     (rivals_that_are_dead_may_get_an_answer, "twins"),
-    (visibility_zero_on_unknown_delivery, "twins"),
+    (visibility_zero_on_unknown_delivery, "hidden text"),
     (writes_have_no_number, "two parts"),
     (hidden_texts_are_no_messages, "hidden text"),
     (what_is_hidden_is_left_to_people, "hidden text"),
