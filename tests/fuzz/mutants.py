@@ -1,6 +1,7 @@
 """Mutants: the code under test, deliberately broken; fuzzing that can't find the break is no test."""
 
 import json
+import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from typing import Any
@@ -173,6 +174,14 @@ def an_object_in_prose_is_not_read() -> Any:
     return patch.object(core.content_variables, "_embedded_object", lambda _: None)
 
 
+def replies_are_searched_to_their_end_for_each_part() -> Any:
+    def last_break(pattern: re.Pattern[str], text: str, after: int, window: int) -> tuple[int, int] | None:
+        spans = [match.span() for match in pattern.finditer(text, after)]
+        return next((span for span in reversed(spans) if after < span[0] <= window and span[1] < len(text)), None)
+
+    return patch.multiple(core.reply, MAX_REPLY_BYTES=10**9, islice=lambda parts, _: parts, _last_break=last_break)
+
+
 MUTANTS: list[Mutation] = [
     every_record_is_taken_for_one,
     records_without_a_name_are_dropped,
@@ -186,6 +195,7 @@ MUTANTS: list[Mutation] = [
     any_size_is_stored,
     bodies_of_any_size_are_read,
     lists_of_any_length_are_read,
+    replies_are_searched_to_their_end_for_each_part,
     halves_of_characters_are_not_looked_for,
     members_of_one_name_are_accepted,
     nan_is_a_number,

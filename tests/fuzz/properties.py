@@ -158,6 +158,7 @@ def _cost(case: Case, observed: Observed) -> Iterator[str]:
         if seconds > messages * MAX_CPU_SECONDS:
             yield f"{messages} messages took {seconds:.1f} s of processor time"
     long = any(len(body.text) > LONG_BODY for body in case.made.values())
+    long |= case.written is not None and len(case.written.text) > LONG_BODY
     if long and (observed.cpu_seconds > LONG_SECONDS or case.mark.number % SAMPLED == 0):
         peak = peak_memory_bytes(lambda: Observed(case))
         if peak > messages * MAX_MEMORY_BYTES / 2:

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.conversation import Mode
+from core.reply import MAX_REPLY_BYTES
 from tests.fuzz.values import HALVES, Values
+from tests.samples.hostile import TEXTS
 
 BROKEN = ["\x00", "\x07", "\x0b", "\x1b", "\x7f", "\x85", "\ufffe", "\U0001ffff", *HALVES]
 UNSEEN = ["\u200b", "\u2060", "\ufeff", "\u00ad", "\u3164", "\u2800", "\ufe0f", " ", "\u2003", "\n"]
@@ -60,6 +62,7 @@ def draw(values: Values) -> Written:
         plain_text,
         odd_text,
         long_text,
+        dear,
     ]
     return values.one_of(kinds)(values)
 
@@ -111,6 +114,12 @@ def unseen(values: Values) -> Written:
         text = json.dumps({**variables(values), "1": nothing})
         return Written(Mode.TEMPLATE, text, code="reply_variable_empty")
     return Written(values.one_of(list(Mode)), nothing, code="openai_empty_output")
+
+
+def dear(values: Values) -> Written:
+    """Return text that takes long to read, unless it is read in one pass or not at all."""
+    size = values.one_of([2_000, 5_000, MAX_REPLY_BYTES - 1_000, 128 * 1024])
+    return Written(values.one_of(list(Mode)), values.one_of(list(TEXTS.values()))(size))
 
 
 def long_template(values: Values) -> Written:
