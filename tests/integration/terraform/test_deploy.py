@@ -46,6 +46,7 @@ class Operator:
         self._region = REGION
         self.aws = Aws("ministack", engine.endpoint, engine.credentials)
         target = engine.target()
+        self.another_runtime = "python3.12" if target.python != "3.12" else "python3.13"
         self._variables = merged(
             QUICK,
             engine.traits.variables,
@@ -132,7 +133,7 @@ def test_what_an_operator_can_do_wrong_is_refused_and_nothing_is_lost(operator: 
     )
 
     # A package for another Python.
-    operator.write("dev", function={"runtime": "python3.14"})
+    operator.write("dev", function={"runtime": operator.another_runtime})
     assert "The package was built for" in operator.refused("deploy", "--env", "dev", "--yes")
 
     # A second environment that would create the same secrets.
