@@ -49,8 +49,9 @@ test: lint typecheck tf-check test-unit simulate-quick test-integration test-aro
 
 check: lint typecheck tf-check test-unit ## What needs no emulator and changes no file
 
-lint: $(READY) ## Lint and check the format
+lint: $(READY) ## Lint, spelling and format
 	@$(BIN)/ruff check --quiet .
+	@$(BIN)/codespell
 	@$(BIN)/ruff format --check --quiet . || { echo "Not formatted as it should be: run 'make format'."; exit 1; }
 
 format: $(READY) ## Format and fix what can be fixed

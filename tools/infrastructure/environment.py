@@ -32,7 +32,7 @@ class Environment:
         """
         path = root / "environments" / f"{name}.tfvars"
         if not re.fullmatch(r"[a-z][a-z0-9]{1,15}", name) or not path.is_file():
-            known = ", ".join(sorted(found.stem for found in path.parent.glob("*.tfvars")))
+            known = ", ".join(sorted(found.stem for found in path.parent.glob("*.tfvars"))) or "none"
             raise TerraformError(
                 f"There is no environment {name!r}: terraform/environments/ has {known}. A new one is a file"
                 " NAME.tfvars there; its name has 2 to 16 lower-case letters and digits, a letter first."

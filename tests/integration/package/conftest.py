@@ -17,8 +17,8 @@ RunBuilder = Callable[..., "subprocess.CompletedProcess[str]"]
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of what the builder reads, which stays as it is while the tests run."""
     copy = tmp_path_factory.mktemp("checkout")
-    for folder in ("lambda", "tools"):
-        shutil.copytree(ROOT / folder, copy / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    for folder in ("lambda", "tools", "terraform"):
+        shutil.copytree(ROOT / folder, copy / folder, ignore=shutil.ignore_patterns("__pycache__", ".terraform"))
     shutil.copy(ROOT / "requirements.txt", copy)
     return copy
 
