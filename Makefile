@@ -32,7 +32,7 @@ endif
 endif
 
 .PHONY: help demo dev setup test check lint format typecheck test-unit simulate simulate-quick fuzz chaos bench \
-	test-integration test-around browser tf-check tf-test package environment plan deploy destroy lock schema clean
+	test-integration test-around browser tf-check tf-test package environment plan deploy destroy ops lock schema clean
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -110,6 +110,10 @@ deploy: environment package ## Deploy (ENV=dev)
 
 destroy: $(READY) ## Destroy an environment that is not protected (ENV=dev)
 	@$(RUN) -m tools.terraform destroy --env $(call quoted,$(ENV))
+
+##@ Look after it
+ops: $(READY) ## The commands for operators: what failed and why, find, redrive, pause (docs/operations.md)
+	@$(RUN) -m ops --help
 
 ##@ Keep it
 setup: $(READY) $(EMULATOR) ## Install what the other targets need (they do so themselves)

@@ -1,7 +1,10 @@
 """The command line, put together."""
 
+import platform
 import sys
-from typing import Any
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
@@ -9,6 +12,7 @@ from typer.core import TyperGroup
 from ops.commands.attention import attention
 from ops.commands.context import replay, validate
 from ops.commands.doctor import doctor
+from ops.commands.find import find
 from ops.commands.peek import peek
 from ops.commands.redrive import redrive
 from ops.commands.resolve import resolve
@@ -19,6 +23,8 @@ from ops.options import command
 from ops.screen import Screen
 
 PROGRAM = "ops"
+
+ROOT = Path(__file__).parents[1]
 
 
 class _OneLine(TyperGroup):
@@ -37,18 +43,39 @@ class _OneLine(TyperGroup):
         sys.exit(code)
 
 
+def _say_version(*, wanted: bool) -> None:
+    if wanted:
+        project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+        typer.echo(f"{PROGRAM} {project['version']}, Python {platform.python_version()}")
+        raise typer.Exit
+
+
 app = typer.Typer(
     name=PROGRAM,
+    context_settings={"help_option_names": ["-h", "--help"]},
     cls=_OneLine,
     no_args_is_help=True,
     pretty_exceptions_enable=False,  # its tracebacks show values
     help="Look after a deployment of the WhatsApp channel processor. Reads only, unless a command says otherwise.",
     epilog="Exit codes: 0 fine, 1 problem found, 2 usage, 3 AWS refused, 4 not confirmed. See docs/operations.md.",
 )
+
+
+@app.callback()
+def _options(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
 dlq = typer.Typer(no_args_is_help=True, help="The dead-letter queue: what is in it and why, and the way back.")
 
 command(app, "doctor")(doctor)
 command(app, "attention")(attention)
+command(app, "find")(find)
 command(app, "show")(show)
 command(app, "resolve")(resolve)
 command(app, "trace")(trace)

@@ -14,6 +14,7 @@ _WHERE = "Which deployment"
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON: docs/operations.schema.json.")]
 Unmask = Annotated[bool, typer.Option("--unmask", help="Show phone numbers and personal data in full.")]
+NoSecrets = Annotated[bool, typer.Option("--no-secrets", help="Read no secret and ask no vendor.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")]
 
 

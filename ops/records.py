@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from core.conversation import Conversation
+from core.ports import TwilioMessage
 from ops.answers import ConversationRecord, Intent, Lease, PastResolution, Reply, Run, Sent
 from ops.masking import HIDDEN
 from ops.resolution import undecided_rows
@@ -32,10 +33,13 @@ DETAILS = (
 """Attributes that the record keeps of the Context Object."""
 
 
-def read_record(item: Item, now: datetime, *, unmask: bool, with_text: bool) -> ConversationRecord:
+def read_record(
+    item: Item, now: datetime, at_twilio: Mapping[str, TwilioMessage], *, unmask: bool, with_text: bool
+) -> ConversationRecord:
     """Return a record as an answer.
 
     Args:
+        at_twilio: What Twilio says of messages now, by SID.
         unmask: Show what is personal, of which phone numbers are only a part.
         with_text: Show what was written to the recipient.
 
@@ -51,6 +55,7 @@ def read_record(item: Item, now: datetime, *, unmask: bool, with_text: bool) -> 
         created_at=record.created_at,
         updated_at=item.get("updated_at"),
         attempts=item.get("attempts", 0),
+        paid_runs=record.paid_runs,
         processing_time_ms=item.get("processing_time_ms"),
         expires_at=datetime.fromtimestamp(int(item["expires_at"]), tz=UTC) if "expires_at" in item else None,
         last_error=read_last_error(item),
@@ -58,7 +63,7 @@ def read_record(item: Item, now: datetime, *, unmask: bool, with_text: bool) -> 
         run=record.run and Run(thread_id=record.run.thread_id, response_id=record.run.response_id),
         reply=_reply(record, with_text=with_text),
         intent=_intent(record),
-        sent=list(_sent(record, item, with_text=with_text)),
+        sent=list(_sent(record, item, at_twilio, with_text=with_text)),
         closed=record.closed,
         undecided=undecided_rows(item),
         adopted_unseen=_texts(item.get("adopted_unseen")) or [part.sid for part in record.sent if part.unseen],
@@ -112,8 +117,17 @@ def _texts(value: object) -> list[str]:
     return [str(entry) for entry in value] if isinstance(value, list) else []
 
 
-def _sent(record: Conversation, item: Item, *, with_text: bool) -> Iterator[Sent]:
+def _sent(
+    record: Conversation, item: Item, at_twilio: Mapping[str, TwilioMessage], *, with_text: bool
+) -> Iterator[Sent]:
     messages: list[Mapping[str, Any]] = item.get("messages", [])
     texts = {message.get("message_id"): message.get("content") for message in messages} if with_text else {}
     for part in record.sent:
-        yield Sent(sid=part.sid, sent_at=part.sent_at, text=texts.get(part.sid))
+        row = at_twilio.get(part.sid)
+        yield Sent(
+            sid=part.sid,
+            sent_at=part.sent_at,
+            text=texts.get(part.sid),
+            delivery=row.status if row else None,
+            delivery_error=row.error_code if row else None,
+        )

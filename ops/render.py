@@ -52,3 +52,8 @@ def indented(content: RenderableType, columns: int = 2) -> Padding:
 def status(text: str) -> Text:
     style = GOOD if text == "initial_message_sent" else BAD if text.startswith("failed") else WARN
     return Text(text, style)
+
+
+def delivery(said: str | None, error: int | None) -> str:
+    """Write Twilio's word on a message."""
+    return "" if said is None else f"{said}, error {error}" if error else said

@@ -70,6 +70,19 @@ class ConversationTable:
             )
         return self._read(answer["Item"]) if "Item" in answer else None
 
+    def of_recipient(self, recipient_tel: str) -> list[Item]:
+        """Return every record of a recipient as it is now, newest first."""
+        with self._asking():
+            pages = self._client.get_paginator("query").paginate(
+                TableName=self._name,
+                KeyConditionExpression="#recipient = :recipient",
+                ExpressionAttributeNames={"#recipient": self.key.partition},
+                ExpressionAttributeValues=serialize({":recipient": recipient_tel}),
+                ConsistentRead=True,
+            )
+            items = [self._read(item) for page in pages for item in page["Items"]]
+        return sorted(items, key=lambda item: str(item.get("created_at") or ""), reverse=True)
+
     def size(self) -> int:
         """Return about how many records there are; DynamoDB counts every six hours."""
         with self._asking():

@@ -8,7 +8,7 @@ from openai import OpenAIError
 from twilio.base.exceptions import TwilioException
 
 from core.errors import CredentialsRejectedError, PermanentError, ProcessorError
-from core.ports import TwilioCredentials
+from core.ports import TwilioCredentials, TwilioMessage
 from ops.answers import Finding, fail, ok, skip, warn
 from services.openai_client import OpenAIClients
 from services.openai_client import classify as classify_openai
@@ -72,6 +72,13 @@ class Vendors:
         except ProcessorError as error:
             return fail("Twilio key", str(error), ROTATE if isinstance(error, PermanentError) else NETWORK)
         return ok("Twilio key", "accepted, may list messages")
+
+    def list_messages(
+        self, to: str, from_: str, credentials: TwilioCredentials, settings: Settings, since: datetime
+    ) -> list[TwilioMessage]:
+        """List the messages from one number to another; raises as the function's own gateway does."""
+        gateway = TwilioWhatsApp(TIMEOUT_SECONDS, self._now, settings.twilio_api_base_url)
+        return gateway.list_messages(to, from_, credentials, since)
 
     def template(self, credentials: TwilioCredentials, settings: Settings) -> Finding:
         """Ask whether WhatsApp has approved the template."""

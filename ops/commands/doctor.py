@@ -13,6 +13,7 @@ from ops.checks.function import check_event_source, check_function, check_log_gr
 from ops.checks.queues import check_account, check_dead_letter_queue, check_queue, check_redrive_policy
 from ops.checks.table import check_attention, check_table
 from ops.errors import AwsError, ExitCode
+from ops.options import NoSecrets
 from ops.patient import Patient
 from ops.render import BAD, DIM, GOOD, STRONG, WARN, counted, grid
 from ops.session import Session
@@ -41,7 +42,7 @@ def doctor(
     session: Session,
     *,
     secret: Annotated[list[str] | None, typer.Option(help="Check only this secret; repeatable.")] = None,
-    no_secrets: Annotated[bool, typer.Option("--no-secrets", help="Read no secret and ask no vendor.")] = False,
+    no_secrets: NoSecrets = False,
 ) -> None:
     """Check a deployment from queue to alarms, secrets and vendors' keys included; a verdict and advice per line."""
     checks = [*CHECKS, ("secrets", _secrets_check(session, secret or [], no_secrets=no_secrets))]

@@ -1,4 +1,4 @@
-"""`show`: everything that one conversation's record says."""
+"""`show`: everything that a conversation's record says, and Twilio's word on its messages."""
 
 from collections.abc import Iterator
 from typing import Annotated
@@ -9,15 +9,18 @@ from rich.text import Text
 
 from core.conversation import ConversationKey
 from core.errors import DeliveryUndecidedError
+from core.openai_processor import MAX_PAID_RUNS
 from ops.answers import ConversationRecord, Conversations, Reply, UndecidedMessage
 from ops.errors import OpsError, UsageError
 from ops.masking import HIDDEN
-from ops.options import Unmask
+from ops.options import NoSecrets, Unmask
 from ops.reasons import NO_ERROR
+from ops.recipients import number_in
 from ops.records import read_record
-from ops.render import BAD, DIM, STRONG, WARN, counted, duration, moment, pairs, status
+from ops.render import BAD, DIM, STRONG, WARN, counted, delivery, duration, moment, pairs, status
 from ops.session import Session
 from ops.table import ConversationTable, Item
+from ops.twilio_word import TwilioWord
 
 SCANNED_UNASKED = 100_000
 """Most records that are read for one conversation without being told to: a table may have a hundred million."""
@@ -25,7 +28,9 @@ SCANNED_UNASKED = 100_000
 
 def show(
     session: Session,
-    conversation_id: Annotated[str, typer.Argument(metavar="ID", help="Id of the conversation.")],
+    wanted: Annotated[
+        str, typer.Argument(metavar="ID|NUMBER", help="Id of a conversation, or a recipient's number for all of them.")
+    ],
     *,
     recipient: Annotated[
         str | None, typer.Option(help="The recipient's number; without it, the record is looked for.")
@@ -33,18 +38,32 @@ def show(
     scan: Annotated[bool, typer.Option("--scan", help="Look for it in the whole table, however large.")] = False,
     unmask: Unmask = False,
     text: Annotated[bool, typer.Option("--text", help="Show what was written to the recipient.")] = False,
+    no_secrets: NoSecrets = False,
 ) -> None:
-    """Show one conversation."""
+    """Show one conversation, or all of one recipient."""
     table = ConversationTable(session.aws, session.names)
-    items = find_records(session, table, conversation_id, recipient, scan=scan)
+    number = number_in(wanted)
+    items = table.of_recipient(number) if number else find_records(session, table, wanted, recipient, scan=scan)
     if not items:
-        raise OpsError(
-            f"There is no conversation {conversation_id} in {session.names.table}",
-            "Its Context Object may be refused (no keys to record it under), waiting, or in the DLQ: see `ops trace`.",
-        )
+        raise nothing_about(session, wanted)
+    word = TwilioWord(session, silent=no_secrets)
+    word.ask(items)
     now = session.world.now()
-    answer = Conversations(conversations=[read_record(item, now, unmask=unmask, with_text=text) for item in items])
+    answer = Conversations(
+        conversations=[read_record(item, now, word.of(item), unmask=unmask, with_text=text) for item in items],
+        not_asked=word.problems,
+    )
     session.screen.answer(answer, _render, unmask=unmask)
+
+
+def nothing_about(session: Session, wanted: str) -> OpsError:
+    """Return the error about an id or a number that no record has."""
+    what = f"of {wanted}" if number_in(wanted) else wanted
+    return OpsError(
+        f"There is no conversation {what} in {session.names.table}",
+        f"It may wait on the queue, be in the DLQ (`ops dlq show {wanted}`), or be refused with no keys to record it"
+        " under (`ops trace MESSAGE_ID`).",
+    )
 
 
 def find_records(
@@ -70,7 +89,13 @@ def find_records(
 
 
 def _render(answer: Conversations) -> RenderableType:
-    return Group(*(block for record in answer.conversations for block in _blocks(record)))
+    blocks = [block for record in answer.conversations for block in _blocks(record)]
+    return Group(*blocks, *(not_asked(why) for why in answer.not_asked))
+
+
+def not_asked(why: str) -> Text:
+    """Say that Twilio's word is missing, and why."""
+    return Text(f"Twilio was not asked about delivery: {why}", WARN)
 
 
 def _blocks(record: ConversationRecord) -> Iterator[RenderableType]:
@@ -85,6 +110,7 @@ def _blocks(record: ConversationRecord) -> Iterator[RenderableType]:
             "Created": moment(record.created_at),
             "Updated": moment(record.updated_at),
             "Attempts": str(record.attempts),
+            "Paid runs": f"{record.paid_runs} of {MAX_PAID_RUNS}" if record.paid_runs else None,
             "Took": duration(record.processing_time_ms) if record.processing_time_ms is not None else None,
             "Deleted after": moment(record.expires_at) if record.expires_at else None,
             "Lease": _lease_line(record),
@@ -126,7 +152,8 @@ def _blocks(record: ConversationRecord) -> Iterator[RenderableType]:
 
 def _messages(record: ConversationRecord) -> Iterator[tuple[str, str]]:
     for number, message in enumerate(record.sent, 1):
-        yield f"Message {number}", f"{moment(message.sent_at)}  {message.sid}"
+        said = delivery(message.delivery, message.delivery_error)
+        yield f"Message {number}", f"{moment(message.sent_at)}  {message.sid}{f'  {said}' if said else ''}"
         if message.text is not None:
             yield "", message.text
     if record.intent is not None:

@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
+from itertools import islice
 from typing import Annotated, Any
 
 import typer
@@ -11,10 +12,17 @@ from rich.table import Table
 from rich.text import Text
 
 from ops.answers import LogLine, Trace
+from ops.commands.show import nothing_about
 from ops.errors import OpsError, UsageError
 from ops.logs import LogGroup
+from ops.recipients import number_in
 from ops.render import BAD, DIM, STRONG, WARN, duration, grid, moment
 from ops.session import Session
+from ops.table import ConversationTable
+from services.conversation_item import read_moment
+
+MOST_CONVERSATIONS = 10
+"""Conversations of one recipient that are followed at once."""
 
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 _STYLES = {"WARNING": WARN, "ERROR": BAD, "CRITICAL": f"{STRONG} {BAD}"}
@@ -29,25 +37,47 @@ def trace(
     wanted: Annotated[
         str,
         typer.Argument(
-            metavar="ID", help="Id of a conversation, request, SQS message, invocation, OpenAI run or Twilio message."
+            metavar="ID|NUMBER",
+            help="Id of a conversation, request, SQS message, invocation, OpenAI run or Twilio message; or the"
+            " recipient's number, for all conversations.",
         ),
     ],
     *,
     since: Annotated[str, typer.Option(help="How far back: 30m, 24h, 14d.")] = "24h",
 ) -> None:
-    """Follow one conversation or message through the log, with what Lambda says of its invocations."""
-    if not _ID.fullmatch(wanted):
+    """Follow a conversation, a message or a recipient through the log, with what Lambda says of its invocations."""
+    number = number_in(wanted)
+    if number is None and not _ID.fullmatch(wanted):
         raise UsageError(f"{wanted!r} can't be an id")
     start = session.world.now() - parse_since(since)
+    ids = _conversations_of(session, number, start) if number else [wanted]
+    group = LogGroup(session.aws, session.names.log_group)
     with session.screen.progress("lines read") as tick:
-        lines = LogGroup(session.aws, session.names.log_group).trace(wanted, start, tick)
-    if not lines:
+        found = {one: group.trace(one, start, tick) for one in ids}
+    if not any(found.values()):
         raise OpsError(
-            f"Nothing about {wanted} in {session.names.log_group} since {moment(start)}",
+            f"Nothing about {number or wanted} in {session.names.log_group} since {moment(start)}",
             "Look further back with --since 14d. If nothing was ever delivered, see `ops doctor`.",
         )
-    answer = Trace(id=wanted, log_group=session.names.log_group, since=start, lines=lines)
+    answer = Trace(
+        id=number or wanted,
+        conversations={one: len(lines) for one, lines in found.items()} if number else {},
+        log_group=session.names.log_group,
+        since=start,
+        lines=[line for lines in found.values() for line in lines],
+    )
     session.screen.answer(answer, _render)
+
+
+def _conversations_of(session: Session, number: str, start: datetime) -> list[str]:
+    """Return the conversations of a recipient that were written to since then, oldest first."""
+    items = ConversationTable(session.aws, session.names).of_recipient(number)
+    if not items:
+        raise nothing_about(session, number)
+    recent = [item for item in items if (read_moment(item.get("updated_at")) or start) >= start]
+    if len(recent) > MOST_CONVERSATIONS:
+        session.screen.note(f"The latest {MOST_CONVERSATIONS} of {len(recent)}. For another: ops trace ID")
+    return [str(item["conversation_id"]) for item in reversed(recent[:MOST_CONVERSATIONS])]
 
 
 def parse_since(text: str) -> timedelta:
@@ -63,7 +93,14 @@ def parse_since(text: str) -> timedelta:
 
 
 def _render(answer: Trace) -> RenderableType:
-    return Group(*_blocks(answer.lines))
+    if not answer.conversations:
+        return Group(*_blocks(answer.lines))
+    blocks: list[RenderableType] = []
+    lines = iter(answer.lines)
+    for conversation_id, count in answer.conversations.items():
+        if count:
+            blocks += [Text(conversation_id, STRONG), *_blocks(list(islice(lines, count))), Text()]
+    return Group(*blocks)
 
 
 def _blocks(lines: list[LogLine]) -> Iterator[RenderableType]:

@@ -272,6 +272,8 @@ class FakeDynamoDB(FakeClient):
 
     def query(self, **request: Any) -> list[dict[str, Any]]:
         self._check("query", request["TableName"])
+        if "IndexName" not in request:
+            return self._query_partition(request)
         assert request["IndexName"] == "needs-attention-index"
         assert request["KeyConditionExpression"] == "needs_attention = :yes"
         values = deserialize(request["ExpressionAttributeValues"])
@@ -295,6 +297,14 @@ class FakeDynamoDB(FakeClient):
         ]
         items = [serialize({name: item[name] for name in projected if name in item}) for item in found]
         return [{"Items": items[first : first + 2]} for first in range(0, len(items), 2)]
+
+    def _query_partition(self, request: dict[str, Any]) -> list[dict[str, Any]]:
+        (partition,) = request["ExpressionAttributeNames"].values()
+        assert {"AttributeName": partition, "KeyType": "HASH"} in self.description["KeySchema"]
+        assert request["ConsistentRead"]
+        wanted = deserialize(request["ExpressionAttributeValues"])[":recipient"]
+        found = [serialize(item) for item in self.items.values() if item.get(partition) == wanted]
+        return [{"Items": found[first : first + 2]} for first in range(0, len(found), 2)]
 
     def scan(self, **request: Any) -> list[dict[str, Any]]:
         self._check("scan", request["TableName"])
@@ -422,6 +432,16 @@ class Canned(FakeClient):
         return ask
 
 
+class Forbidden:
+    """A service that these credentials may not use."""
+
+    def __getattr__(self, operation: str) -> Any:
+        def refuse(*_: Any, **__: Any) -> Any:
+            raise client_error("AccessDeniedException", operation)
+
+        return refuse
+
+
 class FakeAws(Aws):
     """An account with the queues, the table and the log group of `dev`.
 
@@ -438,4 +458,5 @@ class FakeAws(Aws):
         super().__init__(self._client, REGION, endpoint)
 
     def _client(self, service: str) -> Any:
-        return {"sqs": self.fake_sqs, "dynamodb": self.fake_dynamodb, "logs": self.fake_logs, **self.others}[service]
+        known = {"sqs": self.fake_sqs, "dynamodb": self.fake_dynamodb, "logs": self.fake_logs, **self.others}
+        return known.get(service) or Forbidden()

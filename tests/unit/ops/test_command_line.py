@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ ROOT = Path(__file__).parents[3]
 COMMANDS = [
     ("attention",),
     ("show", "conv-0001"),
+    ("find", "+447700900123"),
     ("trace", "conv-0001"),
     ("dlq", "peek"),
     ("dlq", "redrive", "--all", "--yes"),
@@ -46,7 +48,7 @@ every_command = pytest.mark.parametrize("command", COMMANDS, ids=lambda command:
     [
         (("nonsense",), "No such command 'nonsense'. See `ops --help`."),
         (("dlq", "nonsense"), "No such command 'nonsense'. See `ops dlq --help`."),
-        (("show",), "Missing argument 'ID'. See `ops show --help`."),
+        (("show",), "Missing argument 'ID|NUMBER'. See `ops show --help`."),
         (("show", "a", "b"), "Got unexpected extra argument(s) (b). See `ops show --help`."),
         (("attention", "--nonsense"), "No such option: --nonsense. See `ops attention --help`."),
         (("attention", "--limit", "0"), "Input should be greater than or equal to 1. See `ops attention --help`."),
@@ -91,6 +93,20 @@ def test_every_command_has_help_that_fits_80_columns(ops: Ops, command: tuple[st
 
     assert ended.exit_code == 0
     assert max(map(len, ended.out.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("command", [(), ("dlq",), ("dlq", "peek"), ("show",)], ids=" ".join)
+def test_short_flag_helps_too(ops: Ops, command: tuple[str, ...]) -> None:
+    ended = ops(*command, "-h")
+
+    assert (ended.exit_code, ended.out) == (0, ops(*command, "--help").out)
+
+
+def test_version_is_the_projects(ops: Ops) -> None:
+    ended = ops("--version")
+
+    assert ended.exit_code == 0
+    assert re.fullmatch(r"ops 0\.1\.0, Python 3\.\d+\.\d+\n", ended.out)
 
 
 # Trouble with AWS

@@ -85,7 +85,8 @@ def test_record_is_read_in_full(ops: Ops, aws: FakeAws) -> None:
     assert record["run"] == {"thread_id": "conv_abc", "response_id": "resp_abc"}
     assert record["reply"] == {"mode": "free_form", "parts": 2, "tokens_in": 280, "tokens_out": 12, "text": None}
     assert record["intent"] == {"part": 2, "decided_at": "2026-11-22T09:00:00Z", "outcome_unknown": True}
-    assert record["sent"] == [{"sid": "SM1", "sent_at": "2026-11-22T09:00:00Z", "text": None}]
+    unsaid = {"text": None, "delivery": None, "delivery_error": None}
+    assert record["sent"] == [{"sid": "SM1", "sent_at": "2026-11-22T09:00:00Z", **unsaid}]
     assert record["expires_at"] == "2027-01-15T08:00:00Z"
     assert record["details"]["company_name"] == "Acme Coffee"
     assert record["details"]["recipient_first_name"] == "***"

@@ -1,0 +1,30 @@
+"""Answers about Context Objects from files: `validate`, `replay`."""
+
+from pydantic import Field
+
+from ops.answers.base import Answer
+
+
+class Replay(Answer):
+    """Answer of `replay`."""
+
+    queue: str
+    message_id: str
+    conversation_id: str
+    recipient: str
+    status_before: str | None = Field(description="Status of the conversation's record, if there was one.")
+
+
+class FileVerdict(Answer):
+    """What is wrong with one Context Object file."""
+
+    file: str
+    valid: bool
+    faults: list[str]
+    warnings: list[str]
+
+
+class Validation(Answer):
+    """Answer of `validate`."""
+
+    files: list[FileVerdict]
