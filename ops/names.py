@@ -26,7 +26,7 @@ ALARMS = (
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """Names of one environment's resources; terraform/main.tf gives them."""
+    """Names of one environment's resources; terraform/modules/stack gives them."""
 
     environment: str
     queue: str

@@ -50,9 +50,9 @@ def reference(terraform: Path) -> str:
     """Return the tables of variables, of what follows from them, and the rules across variables.
 
     Args:
-        terraform: Folder of the root module, whose `function_settings` says what can be set.
+        terraform: Folder of the root module; `function_settings` of its modules/stack says what can be set.
     """
-    offered = _attributes(terraform / "variables.tf", "function_settings")
+    offered = _attributes(terraform / "modules" / "stack" / "variables.tf", "function_settings")
     rows = [_row(field, offered) for field in Settings.model_fields.values()]
     return "\n\n".join(
         [
@@ -86,7 +86,7 @@ def _set_by(name: str, offered: set[str]) -> str:
     if name.lower() in offered:
         return code("function_settings")
     raise UnknownSettingError(
-        f"{name} is neither an attribute of function_settings in terraform/variables.tf nor in SET_BY_THE_STACK"
+        f"{name} is neither an attribute of function_settings in terraform/modules/stack nor in SET_BY_THE_STACK"
     )
 
 

@@ -20,6 +20,8 @@ class Change:
         before: The resource as it is; empty if it does not exist.
         after: As it will be, as far as that is known; empty if it will not exist.
         unknown: What only the apply can tell: `True` in the place of an attribute.
+        moved_from: The address it has in the state until then, where that is another.
+        imports: Whether it exists and comes into the state.
     """
 
     address: str
@@ -28,6 +30,8 @@ class Change:
     before: Mapping[str, Any] = field(default_factory=dict)
     after: Mapping[str, Any] = field(default_factory=dict)
     unknown: Mapping[str, Any] = field(default_factory=dict)
+    moved_from: str | None = None
+    imports: bool = False
 
     @property
     def deletes(self) -> bool:
@@ -62,6 +66,8 @@ class Plan:
                     before=resource["change"].get("before") or {},
                     after=resource["change"].get("after") or {},
                     unknown=resource["change"].get("after_unknown") or {},
+                    moved_from=resource.get("previous_address"),
+                    imports="importing" in resource["change"],
                 )
                 for resource in document.get("resource_changes", [])
                 if resource["mode"] == "managed"

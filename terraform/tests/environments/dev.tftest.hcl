@@ -1,7 +1,7 @@
 # terraform test -test-directory=tests/environments -filter=tests/environments/dev.tftest.hcl -var-file=environments/dev.tfvars
 
 mock_provider "aws" {
-  source = "./tests/mocks"
+  source = "./modules/stack/tests/mocks"
 }
 
 variables {

@@ -1,7 +1,7 @@
 # terraform test -test-directory=tests/environments -filter=tests/environments/prod.tftest.hcl -var-file=environments/prod.tfvars
 
 mock_provider "aws" {
-  source = "./tests/mocks"
+  source = "./modules/stack/tests/mocks"
 }
 
 variables {

@@ -32,7 +32,7 @@ pytestmark = [
 REPOSITORY = Path(__file__).parents[3]
 OPENAI = "openai-api-key/whatsapp"
 TWILIO = "whatsapp-credentials/acme/winter/twilio"
-TWILIO_ADDRESS = f'module.secrets.aws_secretsmanager_secret.this["{TWILIO}"]'
+TWILIO_ADDRESS = f'module.stack.module.secrets.aws_secretsmanager_secret.this["{TWILIO}"]'
 
 
 class Operator:

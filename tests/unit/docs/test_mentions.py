@@ -76,7 +76,7 @@ def test_every_module_that_is_run_exists(document: Document) -> None:
 
 @everywhere
 def test_every_attribute_of_a_terraform_variable_exists(document: Document) -> None:
-    text = (ROOT / "terraform" / "variables.tf").read_text(encoding="utf-8")
+    text = (ROOT / "terraform" / "modules" / "stack" / "variables.tf").read_text(encoding="utf-8")
     variables = dict(re.findall(r'^variable "(\w+)" \{\n(.*?)^\}', text, re.MULTILINE | re.DOTALL))
     said = {tuple(span.split(".")) for span in document.spans if re.fullmatch(r"\w+\.\w+", span)}
     ours = {(variable, attribute) for variable, attribute in said if variable in variables and attribute != "md"}

@@ -12,7 +12,8 @@ TERRAFORM = Path(__file__).parents[3] / "terraform"
 
 
 def value_of(name: str) -> str:
-    found = re.search(rf'^\s*{name}\s*=\s*"(.+)"$', (TERRAFORM / "main.tf").read_text(encoding="utf-8"), re.MULTILINE)
+    text = (TERRAFORM / "modules" / "stack" / "main.tf").read_text(encoding="utf-8")
+    found = re.search(rf'^\s*{name}\s*=\s*"(.+)"$', text, re.MULTILINE)
     assert found, name
     return found.group(1).replace("${var.environment}", "staging")
 

@@ -58,8 +58,8 @@ def test_terraform_sets_every_variable_that_the_function_reads_and_no_other() ->
     assert {name.upper() for name in TUNABLE} | KNOWN_TO_TERRAFORM | engines == {name for name, _ in settings()}
 
 
-def test_the_root_module_offers_every_setting() -> None:
-    assert attributes(TERRAFORM / "variables.tf", "function_settings") == TUNABLE
+def test_the_stack_offers_every_setting() -> None:
+    assert attributes(TERRAFORM / "modules" / "stack" / "variables.tf", "function_settings") == TUNABLE
 
 
 def test_terraform_knows_the_range_of_every_number() -> None:

@@ -13,13 +13,13 @@ from tools.infrastructure.plan import Change, Plan
 
 PLANS = Path(__file__).parent / "plans"
 
-TABLE = "module.conversations.aws_dynamodb_table.this"
-QUEUE = "module.queue.aws_sqs_queue.this"
-KEY = "module.encryption[0].aws_kms_key.this"
-ROLE = "module.processor.aws_iam_role_policy.this"
-LOG = "module.processor.aws_cloudwatch_log_group.this"
-SECRET = 'module.secrets.aws_secretsmanager_secret.this["whatsapp-credentials/acme/winter/twilio"]'
-SENDERS = "module.queue.aws_sqs_queue_policy.this[0]"
+TABLE = "module.stack.module.conversations.aws_dynamodb_table.this"
+QUEUE = "module.stack.module.queue.aws_sqs_queue.this"
+KEY = "module.stack.module.encryption[0].aws_kms_key.this"
+ROLE = "module.stack.module.processor.aws_iam_role_policy.this"
+LOG = "module.stack.module.processor.aws_cloudwatch_log_group.this"
+SECRET = 'module.stack.module.secrets.aws_secretsmanager_secret.this["whatsapp-credentials/acme/winter/twilio"]'
+SENDERS = "module.stack.module.queue.aws_sqs_queue_policy.this[0]"
 
 
 def recorded(name: str) -> Plan:
@@ -108,7 +108,8 @@ def test_a_refusal_says_what_would_be_lost_and_how_to_want_it() -> None:
 def test_a_neighbours_name_allows_nothing() -> None:
     with pytest.raises(TerraformError):
         refuse(
-            [Loss("module.queue.aws_sqs_queue.this", "messages")], ["module.queue", "module.queue.aws_sqs_queue.thi"]
+            [Loss("module.stack.module.queue.aws_sqs_queue.this", "messages")],
+            ["module.stack.module.queue", "module.stack.module.queue.aws_sqs_queue.thi"],
         )
 
 

@@ -22,7 +22,9 @@ def built(root: Path, target: str) -> None:
 
 def check(root: Path, *, emulated: bool = False, **function: Any) -> None:
     after = {"filename": str(PACKAGE), "runtime": "python3.13", "architectures": ["arm64"], **function}
-    change = Change("module.processor.aws_lambda_function.this", "aws_lambda_function", ("update",), after=after)
+    change = Change(
+        "module.stack.module.processor.aws_lambda_function.this", "aws_lambda_function", ("update",), after=after
+    )
     refuse_mismatch(Plan((change,), {}), root, "dev", emulated=emulated)
 
 

@@ -106,7 +106,9 @@ def test_every_variable_is_in_the_table() -> None:
 
 
 def test_a_variable_that_terraform_cannot_set_is_an_error(tmp_path: Path) -> None:
-    (tmp_path / "variables.tf").write_text('variable "function_settings" {\n}\n', encoding="utf-8")
+    stack = tmp_path / "modules" / "stack"
+    stack.mkdir(parents=True)
+    (stack / "variables.tf").write_text('variable "function_settings" {\n}\n', encoding="utf-8")
 
     with pytest.raises(configuration.UnknownSettingError, match="LOG_LEVEL"):
         configuration.reference(tmp_path)

@@ -13,7 +13,7 @@ from tools.infrastructure.secret_names import TakenName, refuse_foreign, restore
 from tools.infrastructure.sharing import refuse_shared
 
 NAME = "whatsapp-credentials/acme/winter/twilio"
-ADDRESS = f'module.secrets.aws_secretsmanager_secret.this["{NAME}"]'
+ADDRESS = f'module.stack.module.secrets.aws_secretsmanager_secret.this["{NAME}"]'
 KIND = "aws_secretsmanager_secret"
 
 
@@ -137,7 +137,7 @@ class Tagging:
 
 
 OPENAI = "openai-api-key/whatsapp"
-OPENAI_ADDRESS = f'module.secrets.aws_secretsmanager_secret.this["{OPENAI}"]'
+OPENAI_ADDRESS = f'module.stack.module.secrets.aws_secretsmanager_secret.this["{OPENAI}"]'
 
 
 def destruction(name: str = OPENAI) -> Plan:

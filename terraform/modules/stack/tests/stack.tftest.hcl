@@ -55,9 +55,7 @@ run "dev_names_its_table_by_the_dev_variable" {
 
 run "other_environments_name_their_table_by_the_plain_variable" {
   variables {
-    environment    = "prod"
-    aws_account_id = "111122223333"
-    aws_region     = "eu-central-1"
+    environment = "prod"
   }
   assert {
     condition     = output.function_environment["CONVERSATIONS_TABLE_NAME"] == "conversations-prod" && !contains(keys(output.function_environment), "CONVERSATIONS_TABLE_NAME_DEV")
@@ -72,16 +70,6 @@ run "the_function_learns_the_queues_numbers_from_the_queue" {
   assert {
     condition     = output.function_environment["VISIBILITY_TIMEOUT_SECONDS"] == "400" && output.function_environment["MAX_RECEIVE_COUNT"] == "5"
     error_message = "A heartbeat that assumes another visibility timeout loses its messages."
-  }
-}
-
-run "tags_name_project_environment_and_owner" {
-  variables {
-    tags = { CostCenter = "42", Environment = "forged" }
-  }
-  assert {
-    condition     = local.tags == merge({ CostCenter = "42" }, { Project = "whatsapp-channel-processor", Environment = "dev", ManagedBy = "terraform" })
-    error_message = "Own tags are added, the three that find a stack cannot be changed."
   }
 }
 
@@ -143,14 +131,6 @@ run "an_environment_name_fits_into_the_longest_name" {
     environment = "abcdefghijklmnopq"
   }
   expect_failures = [var.environment]
-}
-
-run "a_region_looks_like_one" {
-  command = plan
-  variables {
-    aws_region = "Frankfurt"
-  }
-  expect_failures = [var.aws_region]
 }
 
 run "every_name_can_be_given" {
@@ -245,32 +225,6 @@ run "a_queue_is_no_topic" {
     existing = { topic_arn = "arn:aws:sqs:eu-central-1:111122223333:existing" }
   }
   expect_failures = [var.existing]
-}
-
-run "an_account_is_twelve_digits" {
-  command = plan
-  variables {
-    aws_account_id = "1111-2222-3333"
-  }
-  expect_failures = [var.aws_account_id]
-}
-
-run "production_names_its_account" {
-  command = plan
-  variables {
-    environment = "prod"
-    aws_region  = "eu-central-1"
-  }
-  expect_failures = [var.aws_account_id]
-}
-
-run "production_names_its_region" {
-  command = plan
-  variables {
-    environment    = "prod"
-    aws_account_id = "111122223333"
-  }
-  expect_failures = [var.aws_account_id]
 }
 
 run "deliveries_wait_for_the_secrets" {

@@ -1,0 +1,82 @@
+# What the root module adds to modules/stack: a place, tags, and the way of a state of the layout before.
+
+mock_provider "aws" {
+  source = "./modules/stack/tests/mocks"
+}
+
+variables {
+  environment   = "dev"
+  package_path  = "main.tf" # any file: nothing is uploaded
+  secret_values = {}
+  companies     = { acme = ["spring"] }
+}
+
+run "what_is_not_said_is_the_stacks_default" {
+  assert {
+    condition     = output.deletion_protection && output.kms_key_arn == "arn:aws:kms:eu-central-1:111122223333:key/k" && output.table_partition_key == "recipient_tel"
+    error_message = "A null must not switch a default off."
+  }
+}
+
+run "what_is_said_reaches_the_stack" {
+  variables {
+    deletion_protection = false
+    names               = { table = "records" }
+    table               = { partition_key = "primary_channel" }
+    queue               = { visibility_timeout_seconds = 400 }
+    function_settings   = { openai_model = "gpt-6-luna", secrets_cache_seconds = 60 }
+    secret_name_prefix  = "team"
+  }
+  assert {
+    condition     = !output.deletion_protection && output.table_name == "records" && output.table_partition_key == "primary_channel"
+    error_message = "Values of every kind are passed on."
+  }
+  assert {
+    condition     = [for name in ["VISIBILITY_TIMEOUT_SECONDS", "OPENAI_MODEL", "SECRETS_CACHE_SECONDS", "SECRET_NAME_PREFIX"] : output.function_environment[name]] == ["400", "gpt-6-luna", "60", "team"]
+    error_message = "Values of every kind are passed on."
+  }
+}
+
+run "tags_name_project_environment_and_owner" {
+  variables {
+    tags = { CostCenter = "42", Environment = "forged" }
+  }
+  assert {
+    condition     = local.tags == merge({ CostCenter = "42" }, { Project = "whatsapp-channel-processor", Environment = "dev", ManagedBy = "terraform" })
+    error_message = "Own tags are added, the three that find a stack cannot be changed."
+  }
+}
+
+run "a_region_looks_like_one" {
+  command = plan
+  variables {
+    aws_region = "Frankfurt"
+  }
+  expect_failures = [var.aws_region]
+}
+
+run "an_account_is_twelve_digits" {
+  command = plan
+  variables {
+    aws_account_id = "1111-2222-3333"
+  }
+  expect_failures = [var.aws_account_id]
+}
+
+run "production_names_its_account" {
+  command = plan
+  variables {
+    environment = "prod"
+    aws_region  = "eu-central-1"
+  }
+  expect_failures = [var.aws_account_id]
+}
+
+run "production_names_its_region" {
+  command = plan
+  variables {
+    environment    = "prod"
+    aws_account_id = "111122223333"
+  }
+  expect_failures = [var.aws_account_id]
+}
