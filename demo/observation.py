@@ -6,8 +6,9 @@ from typing import Any
 
 from demo.story import Line, Story, tell_stories
 from ops.aws import Aws
+from ops.letters import Letter, read_body
 from ops.names import Names
-from ops.reasons import Letter, find_reasons, read_body
+from ops.reasons import find_reasons
 from ops.table import ConversationTable
 from sandbox.engines.engine import REGION
 from sandbox.harness.deployment import DeadLetter, Deployment, Record
@@ -100,5 +101,4 @@ def number_of(address: str) -> str:
 
 
 def _as_read_by_ops(letter: DeadLetter) -> Letter:
-    key, faults = read_body(letter.body)
-    return Letter(message_id=letter.message_id, body=letter.body, attributes={}, sent_at=None, key=key, faults=faults)
+    return read_body(letter.body, message_id=letter.message_id)

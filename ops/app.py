@@ -12,7 +12,9 @@ from typer.core import TyperGroup
 from ops.commands.attention import attention
 from ops.commands.context import replay, validate
 from ops.commands.doctor import doctor
+from ops.commands.drop import drop
 from ops.commands.find import find
+from ops.commands.letter import export_letters, show_letter
 from ops.commands.peek import peek
 from ops.commands.redrive import redrive
 from ops.commands.resolve import resolve
@@ -81,6 +83,9 @@ command(app, "resolve")(resolve)
 command(app, "trace")(trace)
 app.add_typer(dlq, name="dlq")
 command(dlq, "peek")(peek)
+command(dlq, "show")(show_letter)
 command(dlq, "redrive")(redrive)
+command(dlq, "drop")(drop)
+command(dlq, "export")(export_letters)
 app.command("validate")(validate)
 command(app, "replay")(replay)

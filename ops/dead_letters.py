@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ops.aws import Aws
 from ops.aws_errors import asking_for
-from ops.reasons import Letter, read_body
+from ops.letters import Letter, read_letter
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -136,9 +136,9 @@ class Letters:
                 VisibilityTimeout=HIDE_SECONDS,
                 WaitTimeSeconds=WAIT_SECONDS,
                 MessageAttributeNames=["All"],
-                MessageSystemAttributeNames=["SentTimestamp"],
+                MessageSystemAttributeNames=["SentTimestamp", "MessageGroupId"],
             ).get("Messages", [])
-            new = [_letter(message) for message in messages if message["MessageId"] not in self._seen]
+            new = [read_letter(message) for message in messages if message["MessageId"] not in self._seen]
             for message in messages:
                 self._hidden[message["MessageId"]] = message["ReceiptHandle"]
             self._seen.update(letter.message_id for letter in new)
@@ -172,16 +172,3 @@ class Letters:
             if index not in failed:
                 del self._hidden[letter.message_id]
         return [letter for index, letter in enumerate(letters) if index in failed]
-
-
-def _letter(message: Any) -> Letter:
-    key, faults = read_body(message["Body"])
-    sent = message.get("Attributes", {}).get("SentTimestamp")
-    return Letter(
-        message_id=message["MessageId"],
-        body=message["Body"],
-        attributes=message.get("MessageAttributes", {}),
-        sent_at=datetime.fromtimestamp(int(sent) / 1000, tz=UTC) if sent else None,
-        key=key,
-        faults=faults,
-    )

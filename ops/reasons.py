@@ -1,55 +1,33 @@
 """Reasons: why each message is in the DLQ, as far as its body and its conversation's record tell."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
-from core.conversation import ConversationKey, Status
+from core.conversation import Standing
 from core.errors import InvalidContextObjectError
 from ops.answers import Example, Reason, ReasonGroup
-from ops.table import ConversationTable, Item, read_last_error
-from utils.context_processor import InvalidContextError, parse_context
+from ops.letters import Letter
+from ops.table import FORGOTTEN_AT, ConversationTable, Item, read_last_error
+from services.conversation_item import read_standing
 
 NEVER_PROCESSED = "never_processed"
 """The Context Object is valid and has no record: the function never began it."""
 
 ALREADY_SENT = "already_sent"
-"""The conversation is closed: moved back, the message is suppressed as a duplicate."""
+"""The conversation is closed, so nobody needs the message: a process died after the close."""
+
+FORGOTTEN = "forgotten"
+"""The recipient was forgotten: nobody needs the message."""
+
+HARMLESS = frozenset({ALREADY_SENT, FORGOTTEN})
+"""Codes of messages that may go without a thought."""
 
 NO_ERROR = "no_error_recorded"
 """The record has no last error; one that this release wrote always has."""
 
 EXAMPLES = 2
 """Messages that are named of each group."""
-
-
-@dataclass(frozen=True, slots=True)
-class Letter:
-    """A message of the DLQ, as received.
-
-    Attributes:
-        key: Primary key of its conversation, where the body has one.
-        faults: What is wrong with the Context Object.
-    """
-
-    message_id: str
-    body: str
-    attributes: Mapping[str, Any]
-    sent_at: datetime | None
-    key: ConversationKey | None
-    faults: Sequence[str] = ()
-
-
-def read_body(body: str) -> tuple[ConversationKey | None, Sequence[str]]:
-    """Return the conversation's key, where it can be read, and the faults of a Context Object."""
-    try:
-        context = parse_context(body)
-    except InvalidContextError as error:
-        return (ConversationKey(*error.key) if error.key else None), error.faults
-    return ConversationKey(
-        context.frontend_payload.recipient_data.recipient_tel, context.conversation_data.conversation_id
-    ), ()
 
 
 def find_reasons(letters: Iterable[Letter], table: ConversationTable) -> list[tuple[Letter, Reason, datetime | None]]:
@@ -60,10 +38,10 @@ def find_reasons(letters: Iterable[Letter], table: ConversationTable) -> list[tu
 
 
 def _reason(letter: Letter, record: Item | None) -> tuple[Reason, datetime | None]:
-    if record is not None and record["conversation_status"] == Status.SENT:
-        return Reason(
-            code=ALREADY_SENT, step=None, permanent=None, explanation="Its conversation is closed, the message is out."
-        ), None
+    if record is not None and FORGOTTEN_AT in record:
+        return _harmless(FORGOTTEN, "Its recipient was forgotten, so nothing will be sent."), None
+    if record is not None and read_standing(record) is Standing.CLOSED:
+        return _harmless(ALREADY_SENT, "Its conversation is closed, the message is out."), None
     error = read_last_error(record) if record is not None else None
     if error is not None:
         return Reason(code=error.code, step=error.step, permanent=error.permanent, explanation=error.message), error.at
@@ -81,10 +59,15 @@ def _reason(letter: Letter, record: Item | None) -> tuple[Reason, datetime | Non
     ), None
 
 
+def _harmless(code: str, explanation: str) -> Reason:
+    return Reason(code=code, step=None, permanent=None, explanation=explanation, harmless=True)
+
+
 @dataclass
 class Groups:
     """Letters by code, counted as they come."""
 
+    unmask: bool
     _groups: dict[str, ReasonGroup] = field(default_factory=dict)
 
     def add(self, letter: Letter, reason: Reason, failed_at: datetime | None) -> None:
@@ -96,8 +79,9 @@ class Groups:
             examples.append(
                 Example(
                     message_id=letter.message_id,
-                    conversation_id=letter.key and letter.key.conversation_id,
-                    recipient=letter.key and letter.key.recipient_tel,
+                    conversation_id=letter.conversation_id,
+                    recipient=letter.recipient_to_show(unmask=self.unmask),
+                    company_id=letter.company_id,
                     at=failed_at or letter.sent_at,
                 )
             )

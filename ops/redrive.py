@@ -1,26 +1,25 @@
 """Redrive: from the DLQ back to the queue, without losing a message."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ops.aws_errors import is_not_offered
 from ops.dead_letters import Letters, Queue
-from ops.reasons import Letter
+from ops.letters import Letter
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
-    from mypy_boto3_sqs.type_defs import ListMessageMoveTasksResultEntryTypeDef
+    from mypy_boto3_sqs.type_defs import (
+        ListMessageMoveTasksResultEntryTypeDef,
+        SendMessageBatchRequestEntryTypeDef,
+    )
 
 BATCH_BYTES = 200 * 1024
 """Bodies of one batch of sends; every engine takes 256 KiB, attributes included."""
 
-POLL_SECONDS = 1.0
-
 _UNDER_WAY = {"RUNNING", "CANCELLING"}
-_COMPLETED = "COMPLETED"
 
 
 @dataclass
@@ -28,7 +27,8 @@ class Move:
     """Messages on their way from the DLQ to the queue, counted.
 
     Each is sent before it is deleted: if anything breaks between the two it is there twice, and the function
-    suppresses the duplicate. The other order could lose it.
+    suppresses the duplicate. The other order could lose it. Its attributes and its message group go along, all but what
+    the function added to postpone it; a move task of SQS would take that along too.
 
     Attributes:
         moved: Sent, and deleted unless in `twice`.
@@ -58,10 +58,7 @@ class Move:
     def _send(self, letters: Sequence[Letter], source: Letters) -> list[Letter]:
         answer = self.client.send_message_batch(
             QueueUrl=self.destination.url,
-            Entries=[
-                {"Id": str(index), "MessageBody": letter.body, "MessageAttributes": dict(letter.attributes)}
-                for index, letter in enumerate(letters)
-            ],
+            Entries=[_entry(index, letter) for index, letter in enumerate(letters)],
         )
         for entry in answer.get("Failed", []):
             self.refused[entry["Code"]] = self.refused.get(entry["Code"], 0) + 1
@@ -70,32 +67,15 @@ class Move:
         return [letters[int(entry["Id"])] for entry in sent]
 
 
-def start_move_task(client: "SQSClient", source: Queue, destination: Queue) -> bool:
-    """Let SQS itself move everything; return False where the engine can't."""
-    try:
-        client.start_message_move_task(SourceArn=source.arn, DestinationArn=destination.arn)
-    except ClientError as exc:
-        if is_not_offered(exc):
-            return False
-        raise
-    return True
-
-
-def follow_move_task(
-    client: "SQSClient", source: Queue, tick: Callable[[int, int | None], None], sleep: Callable[[float], None]
-) -> tuple[int, str | None]:
-    """Wait until the latest move task is over; return how many it moved, and why not all if it failed."""
-    while True:
-        task = latest_move_task(client, source)
-        if task is None:
-            return 0, "SQS does not know of the move any more"
-        moved = task.get("ApproximateNumberOfMessagesMoved", 0)
-        tick(moved, task.get("ApproximateNumberOfMessagesToMove") or source.messages)
-        if task["Status"] not in _UNDER_WAY:
-            if task["Status"] == _COMPLETED:
-                return moved, None
-            return moved, f"the move ended as {task['Status']}: {task.get('FailureReason', 'no reason given')}"
-        sleep(POLL_SECONDS)
+def _entry(index: int, letter: Letter) -> "SendMessageBatchRequestEntryTypeDef":
+    entry: SendMessageBatchRequestEntryTypeDef = {
+        "Id": str(index),
+        "MessageBody": letter.body,
+        "MessageAttributes": letter.attributes_to_keep(),
+    }
+    if letter.group_id:
+        entry["MessageGroupId"] = letter.group_id
+    return entry
 
 
 def latest_move_task(client: "SQSClient", source: Queue) -> "ListMessageMoveTasksResultEntryTypeDef | None":

@@ -20,7 +20,21 @@ Item = Mapping[str, Any]
 
 PARTITION_KEYS = ("recipient_tel", "primary_channel")
 
-STATE = ("conversation_status", "last_error")
+FORGOTTEN_AT = "forgotten_at"
+"""Attribute of what is left of a record after `ops forget`: the keys alone, until no message can come any more."""
+
+STATE = (
+    "conversation_status",
+    "last_error",
+    "closed_at",
+    "record_version",
+    "attempts",
+    "lease_owner",
+    "last_owner",
+    "send_started_at",
+    FORGOTTEN_AT,
+)
+"""What is read of a record to tell what it means and why it failed."""
 
 BATCH_LIMIT = 100
 """Source: Amazon DynamoDB API Reference, BatchGetItem: up to 100 items."""
@@ -107,7 +121,7 @@ class ConversationTable:
                 yield from map(self._read, page["Items"])
 
     def states(self, keys: Iterable[ConversationKey]) -> dict[ConversationKey, Item]:
-        """Return status, last error and age of records; those that do not exist are left out."""
+        """Return what records mean and why they failed; those that do not exist are left out."""
         wanted = list(dict.fromkeys(keys))
         found: dict[ConversationKey, Item] = {}
         with self._asking():

@@ -27,7 +27,17 @@ from ops.answers.conversations import (
     Trace,
     UndecidedMessage,
 )
-from ops.answers.dead_letters import Example, Peek, Reason, ReasonGroup, Redrive
+from ops.answers.dead_letters import (
+    DeadLetter,
+    DeadLetters,
+    Dropped,
+    Example,
+    Export,
+    Peek,
+    Reason,
+    ReasonGroup,
+    Redrive,
+)
 from ops.answers.diagnosis import Diagnosis, Finding, Verdict, fail, not_checked, ok, skip, warn
 
 ANSWERS: dict[str, type[Answer]] = {
@@ -37,6 +47,9 @@ ANSWERS: dict[str, type[Answer]] = {
     "resolve": Resolved,
     "trace": Trace,
     "dlq peek": Peek,
+    "dlq show": DeadLetters,
+    "dlq export": Export,
+    "dlq drop": Dropped,
     "dlq redrive": Redrive,
     "replay": Replay,
     "validate": Validation,
@@ -53,8 +66,12 @@ __all__ = [
     "Choice",
     "ConversationRecord",
     "Conversations",
+    "DeadLetter",
+    "DeadLetters",
     "Diagnosis",
+    "Dropped",
     "Example",
+    "Export",
     "FileVerdict",
     "Finding",
     "Found",

@@ -10,7 +10,7 @@ from ops.answers import Peek, ReasonGroup
 from ops.dead_letters import LATER, Letters, find_queue
 from ops.options import Unmask
 from ops.reasons import Groups, find_reasons
-from ops.render import DIM, STRONG, counted, indented, moment
+from ops.render import DIM, GOOD, STRONG, counted, indented, moment
 from ops.session import Session
 from ops.table import ConversationTable
 
@@ -25,7 +25,7 @@ def peek(
 ) -> None:
     """Show why messages are in the DLQ, grouped by the code of the last error; nothing is moved or deleted."""
     queue = find_queue(session.aws, session.names.dead_letter_queue)
-    table, groups, looked_at, later = ConversationTable(session.aws, session.names), Groups(), 0, 0
+    table, groups, looked_at, later = ConversationTable(session.aws, session.names), Groups(unmask), 0, 0
     if queue.messages:
         with session.screen.progress("looking") as tick, Letters(session.aws.sqs, queue) as letters:
             for batch in letters.batches(limit):
@@ -56,11 +56,15 @@ def _render(answer: Peek) -> RenderableType:
     blocks: list[RenderableType] = [Text(head), *([Text(arrived)] if arrived else []), Text()]
     for group in answer.groups:
         blocks += [_group_head(group), _group_body(group), Text()]
-    blocks.append(Text("Move one group back, when its cause is gone: ops dlq redrive --code CODE", DIM))
+    blocks.append(Text("One in full: ops dlq show ID", DIM))
+    if any(not group.harmless for group in answer.groups):
+        blocks.append(Text("Move one group back, when its cause is gone: ops dlq redrive --code CODE", DIM))
     return Group(*blocks)
 
 
 def _group_head(group: ReasonGroup) -> Text:
+    if group.harmless:
+        return Text.assemble((f"{group.count:>5}  {group.code}", STRONG), (", harmless", GOOD))
     kind = {True: ", permanent", False: ", may pass", None: ""}[group.permanent]
     step = f" at {group.step}" if group.step else ""
     return Text.assemble((f"{group.count:>5}  {group.code}", STRONG), (f"{step}{kind}", DIM))
@@ -69,6 +73,8 @@ def _group_head(group: ReasonGroup) -> Text:
 def _group_body(group: ReasonGroup) -> RenderableType:
     lines = [Text(group.explanation)]
     for example in group.examples:
-        who = f"{example.conversation_id}, {example.recipient}" if example.conversation_id else "no readable keys"
-        lines.append(Text(f"{moment(example.at)}  {who}", DIM))
+        known = ", ".join(filter(None, [example.conversation_id, example.recipient])) or "nothing in it can be read"
+        lines.append(Text(f"{moment(example.at)}  {known}\n  message {example.message_id}", DIM))
+    if group.harmless:
+        lines.append(Text(f"Clear them: ops dlq drop --code {group.code}", GOOD))
     return indented(Group(*lines), 7)

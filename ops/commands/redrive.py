@@ -9,16 +9,15 @@ from rich.text import Text
 
 from ops.answers import Redrive
 from ops.aws_errors import explain
-from ops.dead_letters import LATER, Letters, Queue, find_queue
+from ops.dead_letters import BATCH_LIMIT, LATER, Letters, Queue, find_queue
 from ops.errors import ExitCode, OpsError, UsageError
+from ops.letters import Letter
 from ops.options import Yes
-from ops.reasons import Letter, find_reasons
-from ops.redrive import Move, follow_move_task, is_moving, start_move_task
+from ops.redrive import Move, is_moving
 from ops.render import BAD, GOOD, counted
+from ops.selection import Codes, Companies, Ids, Selection
 from ops.session import Session
 from ops.table import ConversationTable
-
-Codes = Annotated[list[str] | None, typer.Option("--code", help="Only messages with this code; repeatable.")]
 
 AGAIN = "Run this again to move what arrived; a message that was moved and failed again needs its cause removed first."
 
@@ -26,61 +25,68 @@ AGAIN = "Run this again to move what arrived; a message that was moved and faile
 def redrive(
     session: Session,
     *,
-    all_codes: Annotated[bool, typer.Option("--all", help="Move every message.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Move every message.")] = False,
     code: Codes = None,
+    company: Companies = None,
+    ids: Ids = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Move no more than so many.")] = None,
+    rate: Annotated[
+        float | None, typer.Option(min=0.1, max=500, help="Move no more than so many a second, on average.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be moved; move nothing.")] = False,
     yes: Yes = False,
 ) -> None:
-    """Move messages from the DLQ back to the queue: all of them, or those that failed with certain codes.
+    """Move messages from the DLQ back to the queue: all of them, or some by code, company or id.
 
-    A conversation goes on from what its record says; one that is closed is not sent again.
+    A conversation resumes from what its record says; one that is closed is not sent again.
     """
-    if all_codes == bool(code):
-        raise UsageError("Say which messages: --all, or --code CODE", "`ops dlq peek` lists the codes.")
+    wanted = Selection.of(code, company, ids)
+    if every == bool(wanted):
+        raise UsageError(
+            "Say which messages: --all, or --code CODE, --company COMPANY, --id ID", "`ops dlq peek` lists them."
+        )
     aws, names = session.aws, session.names
     source, destination = find_queue(aws, names.dead_letter_queue), find_queue(aws, names.queue)
     if is_moving(aws.sqs, source):
         raise OpsError(f"SQS is moving messages out of {source.name} already", "Wait until it is done.")
     if not dry_run and source.messages:
-        which = f"messages with {', '.join(code)}" if code else f"about {counted(source.messages, 'message')}"
+        most = f"at most {limit} " if limit else ""
+        which = f"{most}{wanted}" if wanted else most + f"about {counted(source.messages, 'message')}"
         session.screen.confirm(
             f"Move {which} from {source.name} to {destination.name} (account {source.account}, {aws.where})?", yes=yes
         )
-    if code:
-        answer = _one_by_one(session, source, destination, set(code), dry_run=dry_run)
-    elif dry_run or not source.messages:
-        answer = _by_task(source, destination, source.messages, dry_run=dry_run)
-    elif start_move_task(aws.sqs, source, destination):
-        answer = _move_task(session, source, destination)
-    else:
-        session.screen.note("This engine has no move task: sending and deleting one by one.")
-        answer = _one_by_one(session, source, destination, set(), dry_run=False)
+    answer = _move(session, source, destination, wanted, limit, rate, dry_run=dry_run)
     session.screen.answer(answer, _render)
     if answer.problem:
         raise typer.Exit(ExitCode.PROBLEM)
 
 
-def _move_task(session: Session, source: Queue, destination: Queue) -> Redrive:
-    try:
-        with session.screen.progress("moving") as tick:
-            moved, problem = follow_move_task(session.aws.sqs, source, tick, session.world.sleep)
-    except KeyboardInterrupt:
-        session.screen.note("SQS goes on moving by itself.")
-        raise
-    return _by_task(source, destination, moved, problem)
-
-
-def _one_by_one(session: Session, source: Queue, destination: Queue, codes: set[str], *, dry_run: bool) -> Redrive:
+def _move(
+    session: Session,
+    source: Queue,
+    destination: Queue,
+    wanted: Selection,
+    limit: int | None,
+    rate: float | None,
+    *,
+    dry_run: bool,
+) -> Redrive:
     """Go through the DLQ and move what is wanted; whatever breaks on the way, say what was moved."""
-    move = Move(session.aws.sqs, destination, dry_run=dry_run)
-    letters, kept, problem = Letters(session.aws.sqs, source), 0, None
+    move, table = Move(session.aws.sqs, destination, dry_run=dry_run), ConversationTable(session.aws, session.names)
+    letters, looked_at, found, problem = Letters(session.aws.sqs, source), 0, list[Letter](), None
     try:
         with session.screen.progress("looking" if dry_run else "moving") as tick, letters:
-            for batch in letters.batches():
-                wanted = _with_code(session, batch, codes) if codes else batch
-                move.move(wanted, letters)
-                kept += len(batch) - len(wanted)
-                tick(kept + move.moved, source.messages)
+            for batch in letters.batches() if source.messages else ():
+                looked_at += len(batch)
+                chosen = wanted.pick(batch, table)[: None if limit is None else limit - move.moved]
+                found += chosen
+                for some in _in_steps(chosen, rate):
+                    move.move(some, letters)
+                    tick(looked_at, source.messages)
+                    if rate and not dry_run:
+                        session.world.sleep(len(some) / rate)
+                if limit is not None and move.moved >= limit:
+                    break
     except (ClientError, BotoCoreError) as exc:
         problem = str(explain(exc, f"the queues {source.name} and {destination.name}", session.aws.where))
     except OpsError as error:
@@ -90,42 +96,30 @@ def _one_by_one(session: Session, source: Queue, destination: Queue, codes: set[
     if move.refused and not problem:
         refused = ", ".join(f"{count} {code}" for code, count in move.refused.items())
         problem = f"{destination.name} refused some messages, which stay: {refused}."
+    if not problem and (missing := wanted.missing(found)) and limit is None:
+        problem = f"Not in {source.name}, or hidden: {', '.join(missing)}."
+    gone = 0 if dry_run else move.moved - move.twice
     return Redrive(
         source=source.name,
         destination=destination.name,
         dry_run=dry_run,
-        by="one_by_one",
-        codes=sorted(codes),
+        codes=sorted(wanted.codes),
+        companies=sorted(wanted.companies),
+        ids=sorted(wanted.ids),
         moved=move.moved,
-        kept=kept,
+        kept=looked_at - move.moved,
         later=letters.later,
         hidden=source.hidden,
+        left=max(max(source.messages, looked_at + letters.later) - gone, 0),
         twice=move.twice,
         problem=problem,
     )
 
 
-def _with_code(session: Session, letters: list[Letter], codes: set[str]) -> list[Letter]:
-    table = ConversationTable(session.aws, session.names)
-    return [letter for letter, reason, _ in find_reasons(letters, table) if reason.code in codes]
-
-
-def _by_task(
-    source: Queue, destination: Queue, moved: int, problem: str | None = None, *, dry_run: bool = False
-) -> Redrive:
-    return Redrive(
-        source=source.name,
-        destination=destination.name,
-        dry_run=dry_run,
-        by="move_task",
-        codes=[],
-        moved=moved,
-        kept=None,
-        later=None,
-        hidden=source.hidden,
-        twice=0,
-        problem=problem,
-    )
+def _in_steps(letters: list[Letter], rate: float | None) -> list[list[Letter]]:
+    """Split a batch so that no step is more than a second's worth."""
+    size = BATCH_LIMIT if rate is None else max(1, min(BATCH_LIMIT, int(rate)))
+    return [letters[first : first + size] for first in range(0, len(letters), size)]
 
 
 def _render(answer: Redrive) -> RenderableType:
@@ -133,12 +127,12 @@ def _render(answer: Redrive) -> RenderableType:
     if not (answer.moved or answer.kept or answer.later or answer.hidden or answer.problem):
         return Text(f"Nothing to move: {answer.source} is empty.")
     if answer.dry_run:
-        head = Text(f"Would move {'about ' if answer.by == 'move_task' else ''}{number} to {answer.destination}.")
+        head = Text(f"Would move {number} to {answer.destination}.")
     else:
         head = Text(f"Moved {number} to {answer.destination}.", BAD if answer.problem else GOOD)
     rest = []
     if answer.kept:
-        rest.append(Text(f"{answer.kept} with other codes {'would stay' if answer.dry_run else 'stayed'}."))
+        rest.append(Text(f"{counted(answer.kept, 'other')} {'would stay' if answer.dry_run else 'stayed'}."))
     if answer.later:
         rest.append(Text(f"{counted(answer.later, 'message')} arrived meanwhile and stayed. {AGAIN}"))
     if answer.twice:
@@ -146,6 +140,8 @@ def _render(answer: Redrive) -> RenderableType:
     if answer.hidden:
         number = counted(answer.hidden, "message")
         rest.append(Text(f"Left alone: {number} that somebody else looks at or moves. {LATER}"))
+    if answer.left and not answer.dry_run:
+        rest.append(Text(f"Left in {answer.source}: about {answer.left}."))
     if answer.problem:
         rest.append(Text(answer.problem, BAD))
     return Group(head, *rest)

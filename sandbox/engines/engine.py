@@ -22,7 +22,6 @@ class Ability(StrEnum):
     ROLE_ENFORCEMENT = "hold the function to its role"
     POLICY_SIMULATOR = "tell what a policy allows (SimulateCustomPolicy)"
     DEAD_LETTER_REDRIVE = "move messages out of a DLQ by itself (StartMessageMoveTask)"
-    NEW_IDS_AFTER_REDRIVE = "give a message a new id when it moves out of a DLQ"
     VENDORS_SEEN_ALIKE = "let a function and this machine reach the stubs by one name"
     CONCURRENT_BATCHES = "run several batches of one queue at the same time"
     MAPPING_METRICS = "keep the metrics configuration of an event source mapping"

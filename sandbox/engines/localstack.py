@@ -45,7 +45,6 @@ TRAITS = Traits(
     lacks={
         Ability.ROLE_ENFORCEMENT: "LocalStack's community edition does not hold functions to their roles",
         Ability.POLICY_SIMULATOR: "LocalStack has no SimulateCustomPolicy",
-        Ability.NEW_IDS_AFTER_REDRIVE: "to LocalStack a message that is redriven stays the one that failed for good",
         Ability.VENDORS_SEEN_ALIKE: "functions in containers reach the stubs by a name that this machine does not know",
         Ability.CONCURRENT_BATCHES: "LocalStack runs the batches of a queue one after another",
     },

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
 from ops.answers import ANSWERS
 from sandbox.engines.engine import Ability
@@ -209,7 +208,7 @@ def test_refused_conversations_are_listed_grouped_and_sent_after_a_redrive_of_th
 
     mend(stubs, refused)
     done = ops.json("dlq", "redrive", "--code", "twilio_63007", "--yes")
-    assert (done["by"], done["moved"], done["kept"], done["problem"]) == ("one_by_one", 3, 1, None)
+    assert (done["moved"], done["kept"], done["left"], done["problem"]) == (3, 1, 1, None)
     for conversation in refused:
         conversation.wait_until_sent()
         assert len(conversation.messages) == 1
@@ -218,7 +217,6 @@ def test_refused_conversations_are_listed_grouped_and_sent_after_a_redrive_of_th
 
 def test_all_are_redriven_after_a_yes_with_a_bar_that_shows_progress(
     ops: Ops,
-    stack: Stack,
     deployment: Deployment,
     stubs: StubClient,
     make_refused: Callable[[int], list[Conversation]],
@@ -237,37 +235,40 @@ def test_all_are_redriven_after_a_yes_with_a_bar_that_shows_progress(
     assert f"Move about 2 messages from {deployment.outputs['dead_letter_queue_url'].rpartition('/')[2]} to" in words
     assert re.search(r"moving \S+ [0-2]/[2?]", words), words
     assert "Moved 2 messages to" in words
-    if Ability.NEW_IDS_AFTER_REDRIVE not in stack.traits.lacks:
-        for conversation in refused:
-            conversation.wait_until_sent()
-        assert deployment.dead_letters() == []
+    for conversation in refused:
+        conversation.wait_until_sent()
+    assert deployment.dead_letters() == []
 
 
-def test_task_of_sqs_is_used_where_the_engine_has_one(
+def test_one_is_found_shown_exported_tried_and_the_rest_is_dropped(
     ops: Ops,
-    stack: Stack,
     deployment: Deployment,
     stubs: StubClient,
     make_refused: Callable[[int], list[Conversation]],
+    tmp_path: Path,
 ) -> None:
-    refused = make_refused(1)
+    refused = make_refused(3)
+    first, *others = refused
     mend(stubs, refused)
-    queues = deployment.aws.client("sqs")
-    try:
-        queues.list_message_move_tasks(
-            SourceArn=queues.get_queue_attributes(
-                QueueUrl=deployment.outputs["dead_letter_queue_url"], AttributeNames=["QueueArn"]
-            )["Attributes"]["QueueArn"]
-        )
-        by = "move_task"
-    except ClientError:
-        by = "one_by_one"
+    ids = [conversation.conversation_id for conversation in others]
 
-    done = ops.json("dlq", "redrive", "--all", "--yes")
+    (letter,) = ops.json("dlq", "show", first.recipient_tel)["letters"]
+    exported = ops.json("dlq", "export", str(tmp_path / "letters"), "--unmask")
+    moved = ops.json("dlq", "redrive", "--id", letter["message_id"], "--rate", "5", "--yes")
+    first.wait_until_sent()
+    found = ops.json("find", first.recipient_tel)
+    dropped = ops.json("dlq", "drop", *ids, "--yes")
 
-    assert (done["by"], done["moved"], done["problem"]) == (by, 1, None)
-    if Ability.NEW_IDS_AFTER_REDRIVE not in stack.traits.lacks:
-        refused[0].wait_until_sent()
+    assert (letter["conversation_id"], letter["reason"]["code"]) == (first.conversation_id, "twilio_63007")
+    bodies = [json.loads(line)["body"] for line in (tmp_path / "letters").read_text(encoding="utf-8").splitlines()]
+    assert exported["written"] == 3
+    assert sorted(bodies) == sorted(conversation.body() for conversation in refused)
+    assert (moved["moved"], dropped["dropped"]) == (1, 2)
+    assert deployment.dead_letters() == []
+    (conversation,) = found["conversations"]
+    assert conversation["closed"] is True
+    assert {message["delivery"] for message in conversation["messages"]} <= {"queued", "accepted", "sent", "delivered"}
+    assert (found["others"], found["not_asked"]) == ([], [])
 
 
 # Context Objects

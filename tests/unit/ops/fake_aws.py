@@ -72,10 +72,11 @@ class Message:
     visible_at: float = 0.0
     receives: int = 0
     handle: str = ""
+    group_id: str | None = None
 
 
 class FakeSqs(FakeClient):
-    """SQS: real visibility on a clock, and a move task where the engine has one.
+    """SQS: real visibility on a clock, and the move tasks of others.
 
     Attributes:
         undeletable: Ids of messages that can't be deleted.
@@ -150,7 +151,10 @@ class FakeSqs(FakeClient):
                     "MessageId": message.message_id,
                     "ReceiptHandle": message.handle,
                     "Body": message.body,
-                    "Attributes": {"SentTimestamp": str(int(message.sent_at.timestamp() * 1000))},
+                    "Attributes": {
+                        "SentTimestamp": str(int(message.sent_at.timestamp() * 1000)),
+                        **({"MessageGroupId": message.group_id} if message.group_id else {}),
+                    },
                     **({"MessageAttributes": message.attributes} if message.attributes else {}),
                 }
                 for message in received
@@ -188,46 +192,21 @@ class FakeSqs(FakeClient):
             if any(text in entry["MessageBody"] for text in self.unsendable):
                 failed.append({"Id": entry["Id"], "Code": "InvalidMessageContents", "SenderFault": True})
                 continue
-            message_id = self._send(QueueUrl, entry["MessageBody"], entry["MessageAttributes"]).message_id
-            sent.append({"Id": entry["Id"], "MessageId": message_id})
+            message = self._send(QueueUrl, entry["MessageBody"], entry["MessageAttributes"])
+            message.group_id = entry.get("MessageGroupId")
+            sent.append({"Id": entry["Id"], "MessageId": message.message_id})
         return {"Successful": sent, "Failed": failed}
 
     def send_message(self, *, QueueUrl: str, MessageBody: str) -> dict[str, Any]:
         self.called("send_message")
         return {"MessageId": self._send(QueueUrl, MessageBody, {}).message_id}
 
-    def start_message_move_task(self, *, SourceArn: str, DestinationArn: str) -> dict[str, Any]:
-        self.called("start_message_move_task")
-        if not self.has_move_task:
-            raise client_error("InvalidAction", "StartMessageMoveTask")
-        source, destination = (self.queues[arn.rpartition(":")[2]] for arn in (SourceArn, DestinationArn))
-        moved = [message for message in source if self._is_visible(message)]
-        self.tasks.insert(
-            0,
-            {
-                "Status": "RUNNING",
-                "ApproximateNumberOfMessagesMoved": 0,
-                "ApproximateNumberOfMessagesToMove": len(moved),
-            },
-        )
-        for message in moved:
-            source.remove(message)
-            destination.append(message)
-        return {"TaskHandle": "task"}
-
     def list_message_move_tasks(self, *, SourceArn: str, MaxResults: int) -> dict[str, Any]:
         self.called("list_message_move_tasks")
         assert SourceArn
         if not self.has_move_task:
             raise client_error("InvalidAction", "ListMessageMoveTasks")
-        shown = [dict(task) for task in self.tasks[:MaxResults]]
-        for task in self.tasks:
-            if task["Status"] == "RUNNING" and not task.get("stuck"):
-                task |= {
-                    "Status": task.get("ends_as", "COMPLETED"),
-                    "ApproximateNumberOfMessagesMoved": task["ApproximateNumberOfMessagesToMove"],
-                }
-        return {"Results": shown}
+        return {"Results": self.tasks[:MaxResults]}
 
     def _send(self, url: str, body: str, attributes: dict[str, Any]) -> Message:
         message = self.add(url.rpartition("/")[2], body, **attributes)

@@ -27,12 +27,14 @@ def test_messages_are_grouped_by_the_code_of_their_conversations(ops: Ops, aws: 
         "step": "send",
         "permanent": True,
         "explanation": "Twilio refused the request (HTTP 400, code 63016)",
+        "harmless": False,
         "count": 3,
         "examples": [
             {
                 "message_id": f"m-{number + 1}",
                 "conversation_id": f"conv-{number}",
                 "recipient": "+44******0123",
+                "company_id": "acme",
                 "at": "2026-11-22T09:00:00Z",
             }
             for number in range(2)
@@ -78,7 +80,7 @@ def test_terminal_shows_groups_masked_examples_and_the_way_back(ops: Ops, aws: F
     assert shown.exit_code == 0
     assert f"{DLQ}: about 1 message, 1 looked at\n" in shown.out
     assert "    1  twilio_63016 at send, permanent\n       Twilio refused" in shown.out
-    assert "       2026-11-22 09:00:00Z  conv-0001, +44******0123\n" in shown.out
+    assert "       2026-11-22 09:00:00Z  conv-0001, +44******0123\n         message m-1\n" in shown.out
     assert "ops dlq redrive --code CODE" in shown.out
     assert "+447700900123" not in shown.out
     assert "+447700900123" in ops("dlq", "peek", "--unmask").out

@@ -31,65 +31,15 @@ def conversations(aws: FakeAws, queue: str) -> list[str]:
 # All
 
 
-def test_all_are_moved_by_a_task_of_sqs(ops: Ops, aws: FakeAws) -> None:
-    fill(aws, a=3, b=2)
+def test_all_are_moved_one_by_one(ops: Ops, aws: FakeAws) -> None:
+    fill(aws, a=12)
 
     answer = ops.json("dlq", "redrive", "--all", "--yes")
 
-    assert (answer["by"], answer["moved"], answer["problem"]) == ("move_task", 5, None)
-    assert len(aws.fake_sqs.queues[QUEUE]) == 5
-    assert aws.fake_sqs.queues[DLQ] == []
-    assert {"receive_message", "send_message_batch"} & set(aws.fake_sqs.calls) == set()
-
-
-def test_task_is_followed_to_its_end(ops: Ops, aws: FakeAws, clock: FakeClock) -> None:
-    fill(aws, a=3)
-
-    shown = ops("dlq", "redrive", "--all", "--yes")
-
-    assert shown.out == f"Moved 3 messages to {QUEUE}.\n"
-    assert clock.sleeps == [1.0]
-
-
-def test_task_that_fails_says_why(ops: Ops, aws: FakeAws) -> None:
-    fill(aws, a=3)
-    start = aws.fake_sqs.start_message_move_task
-
-    def start_and_fail(**request: str) -> dict[str, Any]:
-        answer = start(**request)
-        aws.fake_sqs.tasks[0] |= {"ends_as": "FAILED", "FailureReason": "AccessDenied"}
-        return answer
-
-    aws.fake_sqs.start_message_move_task = start_and_fail  # type: ignore[method-assign]
-
-    ended = ops("dlq", "redrive", "--all", "--yes")
-
-    assert ended.exit_code == 1
-    assert "the move ended as FAILED: AccessDenied" in ended.out
-
-
-def test_engine_without_the_task_moves_one_by_one(ops: Ops, aws: FakeAws) -> None:
-    fill(aws, a=12)
-    aws.fake_sqs.has_move_task = False
-
-    ended = ops("dlq", "redrive", "--all", "--yes", "--json")
-
-    assert json.loads(ended.out)["by"] == "one_by_one"
-    assert json.loads(ended.out)["moved"] == 12
-    assert "This engine has no move task" in ended.err
+    assert (answer["moved"], answer["kept"], answer["left"], answer["problem"]) == (12, 0, 0, None)
     assert sorted(conversations(aws, QUEUE)) == sorted(f"a-{number}" for number in range(12))
     assert aws.fake_sqs.queues[DLQ] == []
-
-
-def test_task_that_is_refused_is_not_worked_around(ops: Ops, aws: FakeAws) -> None:
-    fill(aws, a=1)
-    aws.fake_sqs.errors["start_message_move_task"] = client_error("AccessDenied", "StartMessageMoveTask")
-
-    ended = ops("dlq", "redrive", "--all", "--yes")
-
-    assert ended.exit_code == 3
-    assert "These credentials may not StartMessageMoveTask" in ended.err
-    assert len(aws.fake_sqs.queues[DLQ]) == 1
+    assert "batch_get_item" not in aws.fake_dynamodb.calls
 
 
 def test_second_move_waits_for_the_first(ops: Ops, aws: FakeAws) -> None:
@@ -111,7 +61,7 @@ def test_only_messages_with_the_codes_are_moved(ops: Ops, aws: FakeAws) -> None:
 
     answer = ops.json("dlq", "redrive", "--code", "a", "--code", "b", "--yes")
 
-    assert (answer["by"], answer["moved"], answer["kept"]) == ("one_by_one", 13, 3)
+    assert (answer["moved"], answer["kept"], answer["left"]) == (13, 3, 3)
     assert answer["codes"] == ["a", "b"]
     assert sorted(conversations(aws, DLQ)) == ["c-0", "c-1", "c-2"]
     assert len(aws.fake_sqs.queues[QUEUE]) == 13
@@ -125,12 +75,107 @@ def test_what_stays_is_visible_again(ops: Ops, aws: FakeAws, clock: FakeClock) -
     assert all(message.visible_at <= clock.monotonic() for message in aws.fake_sqs.queues[DLQ])
 
 
-def test_attributes_of_a_message_go_along(ops: Ops, aws: FakeAws) -> None:
+@pytest.mark.parametrize("which", [("--all",), ("--code", "a")], ids=["all", "code"])
+def test_the_routers_attributes_and_group_go_along_and_the_functions_own_does_not(
+    ops: Ops, aws: FakeAws, which: tuple[str, ...]
+) -> None:
     fill(aws, a=1)
+    letter = aws.fake_sqs.queues[DLQ][0]
+    letter.attributes["continuation"] = {"DataType": "String", "StringValue": "{}"}
+    letter.group_id = "acme"
+
+    ops("dlq", "redrive", *which, "--yes")
+
+    (moved,) = aws.fake_sqs.queues[QUEUE]
+    assert (moved.attributes, moved.group_id) == (ATTRIBUTE, "acme")
+
+
+# By id and company, some, at a rate
+
+
+@pytest.mark.parametrize("wanted", ["m-2", "a-1"], ids=["message", "conversation"])
+def test_one_is_moved_by_its_id(ops: Ops, aws: FakeAws, wanted: str) -> None:
+    fill(aws, a=3)
+
+    answer = ops.json("dlq", "redrive", "--id", wanted, "--yes")
+
+    assert (answer["moved"], answer["kept"], answer["left"]) == (1, 2, 2)
+    assert conversations(aws, QUEUE) == ["a-1"]
+
+
+def test_messages_of_one_recipient_are_moved_by_the_number(ops: Ops, aws: FakeAws) -> None:
+    fill(aws, a=1)
+    aws.fake_sqs.add_dead_letter(
+        make_body(conversation_id="b", frontend_payload__recipient_data__recipient_tel="+447700900777")
+    )
+
+    ops("dlq", "redrive", "--id", "+44 7700 900777", "--yes")
+
+    assert conversations(aws, QUEUE) == ["b"]
+
+
+def test_id_that_is_not_there_is_a_problem(ops: Ops, aws: FakeAws) -> None:
+    fill(aws, a=1)
+
+    ended = ops("dlq", "redrive", "--id", "a-0", "--id", "a-9", "--yes")
+
+    assert ended.exit_code == 1
+    assert f"Not in {DLQ}, or hidden: a-9." in ended.out
+    assert conversations(aws, QUEUE) == ["a-0"]
+
+
+def test_one_company_is_moved_and_its_codes_are_respected(ops: Ops, aws: FakeAws) -> None:
+    fill(aws, a=2, b=1)
+    aws.fake_sqs.add_dead_letter(
+        make_body(
+            conversation_id="other",
+            frontend_payload__company_data__company_id="globex",
+            company_data_payload__company_id="globex",
+        )
+    )
+    aws.fake_dynamodb.put(make_record("other", last_error=make_error(code="a")))
+
+    first = ops.json("dlq", "redrive", "--company", "globex", "--yes")
+    second = ops.json("dlq", "redrive", "--company", "acme", "--code", "a", "--yes")
+
+    assert (first["moved"], first["companies"], second["moved"]) == (1, ["globex"], 2)
+    assert conversations(aws, DLQ) == ["b-0"]
+
+
+def test_one_is_tried_and_then_the_rest(ops: Ops, aws: FakeAws) -> None:
+    fill(aws, a=25)
+
+    first = ops("dlq", "redrive", "--code", "a", "--limit", "1", "--yes")
+
+    assert first.out.startswith(f"Moved 1 message to {QUEUE}.\n")
+    assert f"Left in {DLQ}: about 24.\n" in first.out
+    assert len(aws.fake_sqs.queues[QUEUE]) == 1
 
     ops("dlq", "redrive", "--code", "a", "--yes")
 
-    assert aws.fake_sqs.queues[QUEUE][0].attributes == ATTRIBUTE
+    assert len(aws.fake_sqs.queues[QUEUE]) == 25
+
+
+@pytest.mark.parametrize(("rate", "seconds"), [("2", 12.5), ("0.5", 50.0), ("100", 0.25)])
+def test_no_more_than_the_rate_is_moved(ops: Ops, aws: FakeAws, clock: FakeClock, rate: str, seconds: float) -> None:
+    fill(aws, a=25)
+
+    ops("dlq", "redrive", "--all", "--rate", rate, "--yes")
+
+    assert sum(clock.sleeps) == pytest.approx(seconds)
+    assert len(aws.fake_sqs.queues[QUEUE]) == 25
+
+
+@pytest.mark.parametrize("arguments", [("--id", ""), ("--code", " "), ("--company", "")], ids=" ".join)
+def test_empty_choice_is_refused(ops: Ops, aws: FakeAws, arguments: tuple[str, ...]) -> None:
+    """`--id "$ID"` with nothing in it must not mean everything."""
+    fill(aws, a=1)
+
+    ended = ops("dlq", "redrive", *arguments, "--yes")
+
+    assert ended.exit_code == 2
+    assert "is empty. Is a variable of your shell not set?" in ended.err
+    assert conversations(aws, DLQ) == ["a-0"]
 
 
 def test_message_that_can_not_be_sent_stays(ops: Ops, aws: FakeAws) -> None:
@@ -199,7 +244,6 @@ def test_message_of_the_current_second_is_moved(ops: Ops, aws: FakeAws, clock: F
     """The queue is looked up by a clock of whole seconds, a message's time is in milliseconds."""
     clock.advance(milliseconds / 1000)
     aws.fake_sqs.add(DLQ, make_body(conversation_id="now"))
-    aws.fake_sqs.has_move_task = False
 
     answer = ops.json("dlq", "redrive", "--all", "--yes")
 
@@ -210,7 +254,6 @@ def test_message_of_the_current_second_is_moved(ops: Ops, aws: FakeAws, clock: F
 def test_message_that_arrives_meanwhile_is_said_to_stay(ops: Ops, aws: FakeAws) -> None:
     fill(aws, a=1)
     aws.fake_sqs.add(DLQ, make_body(conversation_id="new")).sent_at += timedelta(seconds=5)
-    aws.fake_sqs.has_move_task = False
 
     shown = ops("dlq", "redrive", "--all", "--yes")
 
@@ -220,7 +263,6 @@ def test_message_that_arrives_meanwhile_is_said_to_stay(ops: Ops, aws: FakeAws) 
 
 def test_only_messages_that_arrive_meanwhile_are_not_an_empty_queue(ops: Ops, aws: FakeAws) -> None:
     aws.fake_sqs.add(DLQ, make_body()).sent_at += timedelta(seconds=5)
-    aws.fake_sqs.has_move_task = False
 
     shown = ops("dlq", "redrive", "--all", "--yes")
 
@@ -245,14 +287,14 @@ def test_code_that_nothing_has_moves_nothing(ops: Ops, aws: FakeAws) -> None:
 
     shown = ops("dlq", "redrive", "--code", "b", "--yes")
 
-    assert shown.out == f"Moved 0 messages to {QUEUE}.\n2 with other codes stayed.\n"
+    assert shown.out == f"Moved 0 messages to {QUEUE}.\n2 others stayed.\nLeft in {DLQ}: about 2.\n"
     assert len(aws.fake_sqs.queues[DLQ]) == 2
 
 
 # Dry run, questions
 
 
-@pytest.mark.parametrize(("which", "number"), [(("--all",), "about 5"), (("--code", "a"), "3")], ids=["all", "code"])
+@pytest.mark.parametrize(("which", "number"), [(("--all",), "5"), (("--code", "a"), "3")], ids=["all", "code"])
 def test_dry_run_moves_nothing_and_asks_nothing(ops: Ops, aws: FakeAws, which: tuple[str, ...], number: str) -> None:
     fill(aws, a=3, b=2)
 
@@ -261,7 +303,7 @@ def test_dry_run_moves_nothing_and_asks_nothing(ops: Ops, aws: FakeAws, which: t
     assert shown.exit_code == 0
     assert f"Would move {number} messages to {QUEUE}." in shown.out
     assert len(aws.fake_sqs.queues[DLQ]) == 5
-    writes = {"start_message_move_task", "send_message_batch", "delete_message_batch", "send_message"}
+    writes = {"send_message_batch", "delete_message_batch", "send_message"}
     assert writes & set(aws.fake_sqs.calls) == set()
 
 
@@ -305,7 +347,9 @@ def test_which_messages_must_be_said(ops: Ops, aws: FakeAws, arguments: tuple[st
     ended = ops("dlq", "redrive", "--yes", *arguments)
 
     assert ended.exit_code == 2
-    assert ended.err == "Error: Say which messages: --all, or --code CODE. `ops dlq peek` lists the codes.\n"
+    assert ended.err == (
+        "Error: Say which messages: --all, or --code CODE, --company COMPANY, --id ID. `ops dlq peek` lists them.\n"
+    )
     assert aws.fake_sqs.calls == []
 
 
