@@ -124,9 +124,10 @@ lock: $(READY) ## Lock the dependencies anew, with hashes
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header requirements-ministack.in -o requirements-ministack.txt
 	@$(BIN)/uv pip compile -q --universal --python-version 3.13 --generate-hashes --no-header requirements-bench.in -o requirements-bench.txt
 
-schema: $(READY) ## Write the JSON Schemas in docs/ from the models
+schema: $(READY) ## Write the JSON Schemas in docs/ from the models, and what Terraform checks of the settings
 	@$(RUN) -m tools.context_schema
 	@$(RUN) -m ops.schema > docs/operations.schema.json
+	@$(RUN) -m tools.settings_rules
 
 clean: ## Remove what was built and cached, environments included
 	rm -rf .venv .venv-* .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist reports terraform/.terraform

@@ -31,7 +31,7 @@ BASE_URL_PATTERN = (
     r"|http://(localhost|[A-Za-z0-9.-]+\.localhost|host\.docker\.internal|127(\.[0-9]{1,3}){3}|\[::1\]))"
     r"(:[0-9]{1,5})?(/[^\s?#]*)?$"
 )
-"""Keys and texts go there: https, or http that does not leave the machine. Terraform has the same pattern."""
+"""Keys and texts go there: https, or http that stays on the machine. `make schema` gives Terraform the pattern."""
 
 Url = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/]+(/\S*)?$")]
 BaseUrl = Annotated[str, StringConstraints(pattern=BASE_URL_PATTERN)]

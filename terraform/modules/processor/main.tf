@@ -1,35 +1,16 @@
 # The function, its log group, and the queue that feeds it. The role is in iam.tf.
 
 locals {
-  # Whole numbers of `settings` and their ranges, as in lambda/utils/settings.py.
-  setting_ranges = {
-    heartbeat_interval_seconds = [1, 21600]
-    max_concurrent_messages    = [1, 100]
-    safety_margin_seconds      = [5, 300]
-    secrets_cache_seconds      = [0, 86400]
-    twilio_timeout_seconds     = [2, 120]
-    twilio_list_lag_seconds    = [0, 3600]
-    reconcile_after_seconds    = [1, 7200]
-    max_message_parts          = [1, 10]
-    record_retention_days      = [0, 3650]
-  }
+  # Ranges, choices, patterns and defaults of the function's settings: `make schema` writes the file from the model that
+  # parses them.
+  rules     = jsondecode(file("${path.module}/settings.json"))
+  effective = { for name, default in local.rules.defaults : name => try(coalesce(var.settings[name], default), default) }
 
-  # The function's own defaults, needed only to check the rules that span several settings.
-  setting_defaults = {
-    heartbeat_interval_seconds = 120
-    safety_margin_seconds      = 15
-    twilio_timeout_seconds     = 20
-    twilio_list_lag_seconds    = 30
-    reconcile_after_seconds    = 60
-  }
-  effective = { for name, value in local.setting_defaults : name => coalesce(var.settings[name], value) }
-
-  # A send must fit between two renewals of the lease, which ends safety_margin_seconds before the visibility timeout;
-  # 2 s are for clocks that disagree.
-  lease_needs_seconds = local.effective.safety_margin_seconds + local.effective.heartbeat_interval_seconds + local.effective.twilio_timeout_seconds + 2
+  # A send must fit between two renewals of the lease, which ends safety_margin_seconds before the visibility timeout.
+  lease_needs_seconds = local.effective.safety_margin_seconds + local.effective.heartbeat_interval_seconds + local.effective.twilio_timeout_seconds + local.rules.seconds.clock_skew
 
   # Settings.min_timeout_seconds of lambda/utils/settings.py.
-  timeout_needs_seconds = local.effective.safety_margin_seconds + local.effective.twilio_timeout_seconds + 3
+  timeout_needs_seconds = local.effective.safety_margin_seconds + local.effective.twilio_timeout_seconds + local.rules.seconds.min_work
 
   environment_variables = merge(
     {
@@ -108,7 +89,7 @@ resource "aws_lambda_function" "this" {
     }
     precondition {
       condition     = var.timeout_seconds >= local.timeout_needs_seconds
-      error_message = "timeout_seconds must be at least safety_margin_seconds + twilio_timeout_seconds + 3 (${local.timeout_needs_seconds} s): in less, no message can be sent, and the function refuses to start."
+      error_message = "timeout_seconds must be at least safety_margin_seconds + twilio_timeout_seconds + ${local.rules.seconds.min_work} (${local.timeout_needs_seconds} s): in less, no message can be sent, and the function refuses to start."
     }
     precondition {
       condition     = local.effective.reconcile_after_seconds >= local.effective.twilio_timeout_seconds + local.effective.twilio_list_lag_seconds
@@ -116,7 +97,7 @@ resource "aws_lambda_function" "this" {
     }
     precondition {
       condition     = var.queue_visibility_timeout_seconds > local.lease_needs_seconds
-      error_message = "The queue's visibility timeout must exceed safety_margin_seconds + heartbeat_interval_seconds + twilio_timeout_seconds + 2 (${local.lease_needs_seconds} s), or no send would fit between two heartbeats."
+      error_message = "The queue's visibility timeout must exceed safety_margin_seconds + heartbeat_interval_seconds + twilio_timeout_seconds + ${local.rules.seconds.clock_skew} (${local.lease_needs_seconds} s), or no send would fit between two heartbeats."
     }
     precondition {
       condition     = local.secret_prefix != "" || length(local.unnamed_kinds) == 0

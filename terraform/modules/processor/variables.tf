@@ -43,8 +43,8 @@ variable "release" {
   nullable    = false
 
   validation {
-    condition     = can(regex("^[A-Za-z0-9_.+-]{1,64}$", var.release))
-    error_message = "release takes 1 to 64 letters, digits and _.+- characters."
+    condition     = can(regex(local.rules.patterns.version, var.release))
+    error_message = "release must match ${local.rules.patterns.version}."
   }
 }
 
@@ -190,60 +190,48 @@ variable "secret_key_arns" {
 variable "settings" {
   description = <<-EOT
     The function's own settings; each attribute is the environment variable of the same name in capitals. Omitted or null:
-    the function's default, given here. lambda/utils/settings.py checks every value when the function starts.
+    the function's default. docs/configuration.md has defaults, ranges and meaning; settings.json, made from the function's
+    own model, is what is checked here.
   EOT
   type = object({
-    log_level                  = optional(string) # INFO; DEBUG, WARNING, ERROR or CRITICAL
-    heartbeat_interval_seconds = optional(number) # 120; 1 to 21600
-    max_concurrent_messages    = optional(number) # 10; 1 to 100
-    safety_margin_seconds      = optional(number) # 15; 5 to 300
-    secrets_cache_seconds      = optional(number) # 300; 0 to 86400
-    openai_api                 = optional(string) # responses; assistants for a server that still speaks Assistants v2
-    openai_background          = optional(bool)   # true
-    openai_model               = optional(string) # gpt-6-luna
-    openai_base_url            = optional(string) # OpenAI's own
-    twilio_api_base_url        = optional(string) # Twilio's own
-    twilio_status_callback_url = optional(string) # none
-    twilio_timeout_seconds     = optional(number) # 20; 2 to 120
-    twilio_list_lag_seconds    = optional(number) # 30; 0 to 3600
-    reconcile_after_seconds    = optional(number) # 60; 1 to 7200, at least the sum of the two before it
-    max_message_parts          = optional(number) # 3; 1 to 10
-    record_retention_days      = optional(number) # 0, which keeps records for ever; else 30 to 3650, from the last write
+    log_level                  = optional(string)
+    heartbeat_interval_seconds = optional(number)
+    max_concurrent_messages    = optional(number)
+    safety_margin_seconds      = optional(number)
+    secrets_cache_seconds      = optional(number)
+    openai_api                 = optional(string)
+    openai_background          = optional(bool)
+    openai_model               = optional(string)
+    openai_base_url            = optional(string)
+    twilio_api_base_url        = optional(string)
+    twilio_status_callback_url = optional(string)
+    twilio_timeout_seconds     = optional(number)
+    twilio_list_lag_seconds    = optional(number)
+    reconcile_after_seconds    = optional(number)
+    max_message_parts          = optional(number)
+    record_retention_days      = optional(number)
   })
   default  = {}
   nullable = false
 
   validation {
-    condition     = contains(["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], coalesce(var.settings.log_level, "INFO"))
-    error_message = "log_level must be DEBUG, INFO, WARNING, ERROR or CRITICAL."
+    condition     = alltrue([for name, choices in local.rules.choices : contains(choices, try(var.settings[name], null)) if try(var.settings[name], null) != null])
+    error_message = "A setting is none of its choices: ${join("; ", [for name, choices in local.rules.choices : "${name} is ${join(" or ", choices)}" if contains(keys(var.settings), name)])}."
   }
 
   validation {
-    condition     = contains(["responses", "assistants"], coalesce(var.settings.openai_api, "responses"))
-    error_message = "openai_api must be responses or assistants."
+    condition     = alltrue([for name, pattern in local.rules.patterns : can(regex(pattern, var.settings[name])) if try(var.settings[name], null) != null])
+    error_message = "A setting is not what it must be. openai_base_url and twilio_api_base_url: an https URL (http only to this machine), without user, query or fragment, because keys and texts go there. twilio_status_callback_url: an http or https URL. openai_model: ${local.rules.patterns.openai_model}"
   }
 
   validation {
-    condition     = alltrue([for url in [var.settings.openai_base_url, var.settings.twilio_api_base_url] : url == null ? true : can(regex("^(https://(\\[[0-9A-Fa-f:.]+\\]|[^\\s/?#@:]+)|http://(localhost|[A-Za-z0-9.-]+\\.localhost|host\\.docker\\.internal|127(\\.[0-9]{1,3}){3}|\\[::1\\]))(:[0-9]{1,5})?(/[^\\s?#]*)?$", url))])
-    error_message = "openai_base_url and twilio_api_base_url must be https URLs (http only to this machine), without user, query or fragment: keys and texts go there."
+    condition     = alltrue([for name, range in local.rules.ranges : var.settings[name] == floor(var.settings[name]) && var.settings[name] >= range[0] && var.settings[name] <= range[1] if try(var.settings[name], null) != null])
+    error_message = "A setting is not a whole number in its range: ${join(", ", [for name, range in local.rules.ranges : "${name} ${range[0]} to ${range[1]}" if contains(keys(var.settings), name)])}."
   }
 
   validation {
-    condition     = var.settings.twilio_status_callback_url == null ? true : can(regex("^https?://[^\\s/]+(/\\S*)?$", var.settings.twilio_status_callback_url))
-    error_message = "twilio_status_callback_url must be an http or https URL."
-  }
-
-  validation {
-    condition = alltrue([
-      for name, range in local.setting_ranges :
-      var.settings[name] == null ? true : var.settings[name] == floor(var.settings[name]) && var.settings[name] >= range[0] && var.settings[name] <= range[1]
-    ])
-    error_message = "A setting is not a whole number in its range: heartbeat_interval_seconds 1 to 21600, max_concurrent_messages 1 to 100, safety_margin_seconds 5 to 300, secrets_cache_seconds 0 to 86400, twilio_timeout_seconds 2 to 120, twilio_list_lag_seconds 0 to 3600, reconcile_after_seconds 1 to 7200, max_message_parts 1 to 10, record_retention_days 0 to 3650."
-  }
-
-  validation {
-    condition     = coalesce(var.settings.record_retention_days, 0) == 0 || coalesce(var.settings.record_retention_days, 0) >= 30
-    error_message = "record_retention_days must be 0 or at least 30: a record must outlive every message about it, 14 days in the queue and, once redriven, 14 more."
+    condition     = coalesce(var.settings.record_retention_days, 0) == 0 || coalesce(var.settings.record_retention_days, 0) >= local.rules.days.min_retention
+    error_message = "record_retention_days must be 0 or at least ${local.rules.days.min_retention}: a record must outlive every message about it, 14 days in the queue and, once redriven, 14 more."
   }
 }
 
@@ -294,24 +282,24 @@ variable "queue_url" {
 }
 
 variable "queue_visibility_timeout_seconds" {
-  description = "Visibility timeout of that queue, in seconds (VISIBILITY_TIMEOUT_SECONDS; 4 to 42300)."
+  description = "Visibility timeout of that queue, in seconds (VISIBILITY_TIMEOUT_SECONDS)."
   type        = number
   nullable    = false
 
   validation {
-    condition     = var.queue_visibility_timeout_seconds >= 4 && var.queue_visibility_timeout_seconds <= 42300
-    error_message = "The queue's visibility timeout must be 4 to 42300 s: SQS hides a message for 12 hours in all, counted from its receive, and the last heartbeat comes up to 900 s later."
+    condition     = var.queue_visibility_timeout_seconds >= local.rules.ranges.visibility_timeout_seconds[0] && var.queue_visibility_timeout_seconds <= local.rules.ranges.visibility_timeout_seconds[1]
+    error_message = "The queue's visibility timeout must be ${join(" to ", local.rules.ranges.visibility_timeout_seconds)} s: SQS hides a message for 12 hours in all, counted from its receive, and the last heartbeat comes up to 900 s later."
   }
 }
 
 variable "queue_max_receive_count" {
-  description = "Deliveries before that queue's DLQ (MAX_RECEIVE_COUNT; 3 to 1000)."
+  description = "Deliveries before that queue's DLQ (MAX_RECEIVE_COUNT)."
   type        = number
   nullable    = false
 
   validation {
-    condition     = var.queue_max_receive_count >= 3 && var.queue_max_receive_count <= 1000
-    error_message = "The queue must deliver a message 3 to 1000 times before its DLQ: two receives may be lost to faults that pass."
+    condition     = var.queue_max_receive_count >= local.rules.ranges.max_receive_count[0] && var.queue_max_receive_count <= local.rules.ranges.max_receive_count[1]
+    error_message = "The queue must deliver a message ${join(" to ", local.rules.ranges.max_receive_count)} times before its DLQ: two receives may be lost to faults that pass."
   }
 }
 
@@ -332,6 +320,11 @@ variable "table_partition_key" {
   type        = string
   default     = "recipient_tel"
   nullable    = false
+
+  validation {
+    condition     = contains(local.rules.choices.conversations_partition_key, var.table_partition_key)
+    error_message = "table_partition_key must be ${join(" or ", local.rules.choices.conversations_partition_key)}."
+  }
 }
 
 variable "table_name_variable" {
@@ -352,8 +345,8 @@ variable "metrics_namespace" {
   nullable    = false
 
   validation {
-    condition     = can(regex("^[A-Za-z0-9_./#:-]{1,255}$", var.metrics_namespace))
-    error_message = "metrics_namespace takes 1 to 255 letters, digits and _./#:- characters."
+    condition     = can(regex(local.rules.patterns.metrics_namespace, var.metrics_namespace))
+    error_message = "metrics_namespace must match ${local.rules.patterns.metrics_namespace}."
   }
 }
 

@@ -44,6 +44,9 @@ resource "aws_sqs_queue_redrive_allow_policy" "dead_letter" {
 }
 
 locals {
+  # What the function can work with: `make schema` writes the file from its settings.
+  ranges = jsondecode(file("${path.module}/settings.json")).ranges
+
   deny_plain_http = {
     Sid       = "DenyPlainHttp"
     Effect    = "Deny"

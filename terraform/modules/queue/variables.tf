@@ -21,14 +21,14 @@ variable "dead_letter_name" {
 }
 
 variable "visibility_timeout_seconds" {
-  description = "How long a received message stays hidden, in seconds (4 to 42300). The function's heartbeat extends it by the same time again."
+  description = "How long a received message stays hidden, in seconds (settings.json has the range). The function's heartbeat extends it by the same time again."
   type        = number
   default     = 360
   nullable    = false
 
   validation {
-    condition     = var.visibility_timeout_seconds == floor(var.visibility_timeout_seconds) && var.visibility_timeout_seconds >= 4 && var.visibility_timeout_seconds <= 42300
-    error_message = "visibility_timeout_seconds must be a whole number from 4 to 42300: SQS hides a message for 12 hours in all, counted from its receive, and the last heartbeat comes up to 900 s later."
+    condition     = var.visibility_timeout_seconds == floor(var.visibility_timeout_seconds) && var.visibility_timeout_seconds >= local.ranges.visibility_timeout_seconds[0] && var.visibility_timeout_seconds <= local.ranges.visibility_timeout_seconds[1]
+    error_message = "visibility_timeout_seconds must be a whole number from ${join(" to ", local.ranges.visibility_timeout_seconds)}: SQS hides a message for 12 hours in all, counted from its receive, and the last heartbeat comes up to 900 s later."
   }
 }
 
@@ -57,14 +57,14 @@ variable "dead_letter_retention_seconds" {
 }
 
 variable "max_receive_count" {
-  description = "How often a message is delivered before SQS moves it to the DLQ (3 to 1000; two may be lost to faults that pass)."
+  description = "How often a message is delivered before SQS moves it to the DLQ (settings.json has the range; two may be lost to faults that pass)."
   type        = number
   default     = 3
   nullable    = false
 
   validation {
-    condition     = var.max_receive_count == floor(var.max_receive_count) && var.max_receive_count >= 3 && var.max_receive_count <= 1000
-    error_message = "max_receive_count must be a whole number from 3 to 1000: two receives may be lost to faults that pass."
+    condition     = var.max_receive_count == floor(var.max_receive_count) && var.max_receive_count >= local.ranges.max_receive_count[0] && var.max_receive_count <= local.ranges.max_receive_count[1]
+    error_message = "max_receive_count must be a whole number from ${join(" to ", local.ranges.max_receive_count)}: two receives may be lost to faults that pass."
   }
 }
 

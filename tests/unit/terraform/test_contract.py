@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from annotated_types import Ge, Le
 from pydantic import AliasChoices
 from pydantic.fields import FieldInfo
 
 from core.events import Event, Metric
 from core.telemetry import LogFields
-from utils.settings import BASE_URL_PATTERN, MIN_WORK_SECONDS, Settings
+from tools import settings_rules
+from utils.settings import Settings
 
 TERRAFORM = Path(__file__).resolve().parents[3] / "terraform"
 PROCESSOR = (TERRAFORM / "modules" / "processor" / "main.tf").read_text(encoding="utf-8")
@@ -62,46 +62,26 @@ def test_the_stack_offers_every_setting() -> None:
     assert attributes(TERRAFORM / "modules" / "stack" / "variables.tf", "function_settings") == TUNABLE
 
 
-def test_terraform_knows_the_range_of_every_number() -> None:
-    known = {
-        name: (int(low), int(high))
-        for name, low, high in re.findall(r"(\w+) += \[(\d+), (\d+)\]", block_after("setting_ranges = {", PROCESSOR))
-    }
-
-    assert known == {
-        name.lower(): (
-            next(limit.ge for limit in field.metadata if isinstance(limit, Ge)),
-            next(limit.le for limit in field.metadata if isinstance(limit, Le)),
-        )
-        for name, field in settings()
-        if field.annotation is int and name.lower() in TUNABLE
-    }
+@pytest.mark.parametrize("path", settings_rules.files(), ids=lambda path: path.parent.name)
+def test_what_terraform_checks_of_the_settings_is_the_models(path: Path) -> None:
+    assert path.read_text(encoding="utf-8") == settings_rules.files()[path], "run `make schema`"
 
 
-def test_terraform_checks_rules_with_the_functions_own_defaults() -> None:
-    known = dict(re.findall(r"(\w+) += (\d+)", block_after("setting_defaults = {", PROCESSOR)))
-    defaults = {name.lower(): field.default for name, field in settings()}
+def test_every_setting_that_can_be_wrong_alone_has_a_rule() -> None:
+    """Whole numbers, choices and texts; a bool cannot be wrong."""
+    rules = settings_rules.rules()
+    ruled = {*rules["ranges"], *rules["choices"], *rules["patterns"]}
 
-    assert {name: int(value) for name, value in known.items()} == {name: defaults[name] for name in known}
+    assert {name for name in TUNABLE - ruled if not isinstance(rules["defaults"].get(name), bool)} == set()
 
 
-def test_a_plan_refuses_what_the_function_would_refuse() -> None:
-    variables = (TERRAFORM / "modules" / "processor" / "variables.tf").read_text(encoding="utf-8")
-    queue = (TERRAFORM / "modules" / "queue" / "variables.tf").read_text(encoding="utf-8")
-    visibility, receives = (
-        next(field for name, field in settings() if name == wanted).metadata
-        for wanted in ("VISIBILITY_TIMEOUT_SECONDS", "MAX_RECEIVE_COUNT")
-    )
-
-    assert BASE_URL_PATTERN.replace("\\", "\\\\") in variables
-    for text, prefix in ((variables, "queue_"), (queue, "")):
-        for name, (low, high) in (("visibility_timeout_seconds", visibility), ("max_receive_count", receives)):
-            assert f"var.{prefix}{name} >= {low.ge} && var.{prefix}{name} <= {high.le}\n" in text
-    needs = re.search(r"timeout_needs_seconds = (.*)", PROCESSOR)
-    assert needs is not None
-    assert needs[1] == (
-        f"local.effective.safety_margin_seconds + local.effective.twilio_timeout_seconds + {MIN_WORK_SECONDS}"
-    )
+def test_no_range_of_a_setting_is_said_a_second_time() -> None:
+    """A copy in a condition, a comment or a message would go stale."""
+    for module in ("processor", "queue"):
+        text = (TERRAFORM / "modules" / module / "variables.tf").read_text(encoding="utf-8")
+        for name, (low, high) in settings_rules.rules()["ranges"].items():
+            if high > 10:
+                assert not re.search(rf"{name}[^\n]*\b{low} to {high}\b", text), (module, name)
 
 
 def test_the_critical_filter_waits_for_a_line_that_the_function_writes() -> None:
