@@ -13,7 +13,9 @@ from ops.commands.attention import attention
 from ops.commands.context import replay, validate
 from ops.commands.doctor import doctor
 from ops.commands.drop import drop
+from ops.commands.export import export
 from ops.commands.find import find
+from ops.commands.forget import forget
 from ops.commands.letter import export_letters, show_letter
 from ops.commands.peek import peek
 from ops.commands.redrive import redrive
@@ -81,6 +83,8 @@ command(app, "find")(find)
 command(app, "show")(show)
 command(app, "resolve")(resolve)
 command(app, "trace")(trace)
+command(app, "export")(export)
+command(app, "forget")(forget)
 app.add_typer(dlq, name="dlq")
 command(dlq, "peek")(peek)
 command(dlq, "show")(show_letter)

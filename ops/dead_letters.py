@@ -48,6 +48,7 @@ class Queue:
     arn: str
     visible: int
     hidden: int
+    delayed: int
     looked_up_at: datetime
 
     @property
@@ -69,7 +70,12 @@ def find_queue(aws: Aws, name: str) -> Queue:
         url = aws.sqs.get_queue_url(QueueName=name)["QueueUrl"]
         answer = aws.sqs.get_queue_attributes(
             QueueUrl=url,
-            AttributeNames=["QueueArn", "ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
+            AttributeNames=[
+                "QueueArn",
+                "ApproximateNumberOfMessages",
+                "ApproximateNumberOfMessagesNotVisible",
+                "ApproximateNumberOfMessagesDelayed",
+            ],
         )
     attributes, headers = answer["Attributes"], answer["ResponseMetadata"]["HTTPHeaders"]
     return Queue(
@@ -78,6 +84,7 @@ def find_queue(aws: Aws, name: str) -> Queue:
         arn=attributes["QueueArn"],
         visible=int(attributes["ApproximateNumberOfMessages"]),
         hidden=int(attributes["ApproximateNumberOfMessagesNotVisible"]),
+        delayed=int(attributes.get("ApproximateNumberOfMessagesDelayed", 0)),
         looked_up_at=parsedate_to_datetime(headers["date"]) if "date" in headers else datetime.now(UTC),
     )
 
@@ -136,7 +143,7 @@ class Letters:
                 VisibilityTimeout=HIDE_SECONDS,
                 WaitTimeSeconds=WAIT_SECONDS,
                 MessageAttributeNames=["All"],
-                MessageSystemAttributeNames=["SentTimestamp", "MessageGroupId"],
+                MessageSystemAttributeNames=["SentTimestamp", "MessageGroupId", "ApproximateReceiveCount"],
             ).get("Messages", [])
             new = [read_letter(message) for message in messages if message["MessageId"] not in self._seen]
             for message in messages:

@@ -52,6 +52,7 @@ class Letter:
         key: Primary key of its conversation, where the body has one.
         faults: What is wrong with the Context Object.
         group_id: The message group that the router gave it.
+        receive_count: How often it was received, by whoever.
         conversation_id, recipient, company_id, project_id, request_id: Each where it can be read, whatever else can't.
     """
 
@@ -62,6 +63,7 @@ class Letter:
     key: ConversationKey | None = None
     faults: Sequence[str] = ()
     group_id: str | None = None
+    receive_count: int = 0
     conversation_id: str | None = None
     recipient: str | None = None
     company_id: str | None = None
@@ -93,6 +95,7 @@ def read_letter(message: Any) -> Letter:
         attributes=message.get("MessageAttributes", {}),
         sent_at=datetime.fromtimestamp(int(sent) / 1000, tz=UTC) if sent else None,
         group_id=system.get("MessageGroupId"),
+        receive_count=int(system.get("ApproximateReceiveCount", 0)),
     )
 
 

@@ -1,5 +1,6 @@
 """Patient: a deployment under examination; each thing is asked for once, when a check first needs it."""
 
+import json
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
@@ -32,6 +33,12 @@ class Patient:
     @cached_property
     def dead_letter_queue(self) -> Mapping[str, str]:
         return self._queue(self.names.dead_letter_queue)
+
+    @property
+    def max_receive_count(self) -> int:
+        """Receives after which SQS moves a message to the DLQ; a queue without a DLQ has no such number."""
+        policy = json.loads(self.queue.get("RedrivePolicy", "{}"))
+        return int(policy.get("maxReceiveCount", 1000))
 
     @cached_property
     def table(self) -> Mapping[str, Any]:

@@ -35,11 +35,13 @@ class Move:
         twice: Sent, but could not be deleted.
         refused: Codes with which the queue refused messages; these stay.
         dry_run: Only count what would be moved.
+        keeps_continuation: Leave the function's own attribute on it too: it is put back where it was.
     """
 
     client: "SQSClient"
     destination: Queue
     dry_run: bool = False
+    keeps_continuation: bool = False
     moved: int = 0
     twice: int = 0
     refused: dict[str, int] = field(default_factory=dict)
@@ -58,7 +60,7 @@ class Move:
     def _send(self, letters: Sequence[Letter], source: Letters) -> list[Letter]:
         answer = self.client.send_message_batch(
             QueueUrl=self.destination.url,
-            Entries=[_entry(index, letter) for index, letter in enumerate(letters)],
+            Entries=[self._entry(index, letter) for index, letter in enumerate(letters)],
         )
         for entry in answer.get("Failed", []):
             self.refused[entry["Code"]] = self.refused.get(entry["Code"], 0) + 1
@@ -66,16 +68,15 @@ class Move:
         source.note_moved(entry["MessageId"] for entry in sent)
         return [letters[int(entry["Id"])] for entry in sent]
 
-
-def _entry(index: int, letter: Letter) -> "SendMessageBatchRequestEntryTypeDef":
-    entry: SendMessageBatchRequestEntryTypeDef = {
-        "Id": str(index),
-        "MessageBody": letter.body,
-        "MessageAttributes": letter.attributes_to_keep(),
-    }
-    if letter.group_id:
-        entry["MessageGroupId"] = letter.group_id
-    return entry
+    def _entry(self, index: int, letter: Letter) -> "SendMessageBatchRequestEntryTypeDef":
+        entry: SendMessageBatchRequestEntryTypeDef = {
+            "Id": str(index),
+            "MessageBody": letter.body,
+            "MessageAttributes": dict(letter.attributes) if self.keeps_continuation else letter.attributes_to_keep(),
+        }
+        if letter.group_id:
+            entry["MessageGroupId"] = letter.group_id
+        return entry
 
 
 def latest_move_task(client: "SQSClient", source: Queue) -> "ListMessageMoveTasksResultEntryTypeDef | None":

@@ -10,6 +10,7 @@ from twilio.base.exceptions import TwilioException
 from core.errors import CredentialsRejectedError, PermanentError, ProcessorError
 from core.ports import TwilioCredentials, TwilioMessage
 from ops.answers import Finding, fail, ok, skip, warn
+from ops.eraser import Eraser
 from services.openai_client import OpenAIClients
 from services.openai_client import classify as classify_openai
 from services.twilio_http import AnswerLostError, NotSentError, OneShotHttpClient
@@ -72,6 +73,10 @@ class Vendors:
         except ProcessorError as error:
             return fail("Twilio key", str(error), ROTATE if isinstance(error, PermanentError) else NETWORK)
         return ok("Twilio key", "accepted, may list messages")
+
+    def eraser(self) -> Eraser:
+        """Return what deletes at the vendors."""
+        return Eraser(self._openai_transport, self._now)
 
     def list_messages(
         self, to: str, from_: str, credentials: TwilioCredentials, settings: Settings, since: datetime

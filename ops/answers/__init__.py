@@ -39,6 +39,7 @@ from ops.answers.dead_letters import (
     Redrive,
 )
 from ops.answers.diagnosis import Diagnosis, Finding, Verdict, fail, not_checked, ok, skip, warn
+from ops.answers.people import ExportedConversation, ExportedMessage, Forgetting, Forgotten, PersonExport
 
 ANSWERS: dict[str, type[Answer]] = {
     "attention": Attention,
@@ -46,6 +47,8 @@ ANSWERS: dict[str, type[Answer]] = {
     "show": Conversations,
     "resolve": Resolved,
     "trace": Trace,
+    "export": PersonExport,
+    "forget": Forgotten,
     "dlq peek": Peek,
     "dlq show": DeadLetters,
     "dlq export": Export,
@@ -72,8 +75,12 @@ __all__ = [
     "Dropped",
     "Example",
     "Export",
+    "ExportedConversation",
+    "ExportedMessage",
     "FileVerdict",
     "Finding",
+    "Forgetting",
+    "Forgotten",
     "Found",
     "FoundConversation",
     "FoundMessage",
@@ -84,6 +91,7 @@ __all__ = [
     "OtherMessage",
     "PastResolution",
     "Peek",
+    "PersonExport",
     "Problem",
     "Reason",
     "ReasonGroup",

@@ -51,6 +51,7 @@ openai.models.list                         GET    /v1/models
 twilio.messages.create                     POST   /2010-04-01/Accounts/{account_sid}/Messages.json
 twilio.messages.list                       GET    /2010-04-01/Accounts/{account_sid}/Messages.json
 twilio.messages.fetch                      GET    /2010-04-01/Accounts/{account_sid}/Messages/{sid}.json
+twilio.messages.delete                     DELETE /2010-04-01/Accounts/{account_sid}/Messages/{sid}.json
 """
 
 ROUTES = tuple(Route(*line.split()) for line in _TABLE.strip().splitlines())

@@ -1,4 +1,4 @@
-"""Twilio's Messages API: create, list, fetch. Knows no sockets; time comes from the clock it is given."""
+"""Twilio's Messages API: create, list, fetch, delete. Knows no sockets; time comes from the clock it is given."""
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -52,6 +52,7 @@ class TwilioApi:
             "twilio.messages.create": lambda: self._create(call, request, text),
             "twilio.messages.list": lambda: self._list(call, request),
             "twilio.messages.fetch": lambda: self._fetch(call, request),
+            "twilio.messages.delete": lambda: self._delete(call, request),
         }
         try:
             with self._lock:
@@ -134,6 +135,13 @@ class TwilioApi:
     def _fetch(self, call: Call, request: Request) -> Reply:
         message = self._messages.get(call.ids["account_sid"], call.ids["sid"])
         return Reply.of_json(self.shown(message, self._clock())) if message else _not_found(request)
+
+    def _delete(self, call: Call, request: Request) -> Reply:
+        message = self._messages.get(call.ids["account_sid"], call.ids["sid"])
+        if message is None:
+            return _not_found(request)
+        self._messages.remove(message)
+        return Reply(204, b"")
 
     def _list(self, call: Call, request: Request) -> Reply:
         query, now = request.query, self._clock()

@@ -137,6 +137,10 @@ class MessageStore:
         self._by_sid[message.sid] = message
         self._by_recipient[message.to].append(message)
 
+    def remove(self, message: Message) -> None:
+        del self._by_sid[message.sid]
+        self._by_recipient[message.to].remove(message)
+
     def get(self, account_sid: str, sid: str) -> Message | None:
         message = self._by_sid.get(sid)
         return message if message and message.account_sid == account_sid else None

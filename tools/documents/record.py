@@ -137,6 +137,20 @@ SECTIONS: dict[str, tuple[Attribute, ...]] = {
         Attribute(
             "closed_at", "S", "When the first message was recorded as out, whatever the status says later.", US, 2
         ),
+        Attribute(
+            "forgotten_at",
+            "S",
+            "The recipient was forgotten: nothing is left but the keys, so that no message opens it again.",
+            "`ops forget`",
+            2,
+        ),
+        Attribute(
+            "vendor_ids",
+            "L",
+            "What OpenAI and Twilio have not deleted yet of a forgotten recipient; gone once they have.",
+            "`ops forget`",
+            2,
+        ),
         Attribute("processing_time_ms", "N", "From the record's making to its close."),
         Attribute(
             "last_error",

@@ -245,8 +245,10 @@ def test_one_is_found_shown_exported_tried_and_the_rest_is_dropped(
     deployment: Deployment,
     stubs: StubClient,
     make_refused: Callable[[int], list[Conversation]],
+    needs: Callable[[Ability], None],
     tmp_path: Path,
 ) -> None:
+    needs(Ability.VENDORS_SEEN_ALIKE)
     refused = make_refused(3)
     first, *others = refused
     mend(stubs, refused)
@@ -269,6 +271,45 @@ def test_one_is_found_shown_exported_tried_and_the_rest_is_dropped(
     assert conversation["closed"] is True
     assert {message["delivery"] for message in conversation["messages"]} <= {"queued", "accepted", "sent", "delivered"}
     assert (found["others"], found["not_asked"]) == ([], [])
+
+
+# People
+
+
+def test_person_is_exported_forgotten_everywhere_and_kept_away(
+    ops: Ops, stubs: StubClient, make_conversation: MakeConversation, needs: Callable[[Ability], None]
+) -> None:
+    """Their message comes once more after that: the function's own claim keeps it away."""
+    needs(Ability.VENDORS_SEEN_ALIKE)
+    conversation = make_conversation()
+    conversation.send()
+    sent = conversation.wait_until_sent()
+    number = conversation.recipient_tel
+    (message,) = conversation.messages
+
+    exported = ops.json("export", number)
+    dry = ops.json("forget", number, "--dry-run")
+    first = ops.json("forget", number, "--yes")
+    conversation.send()
+    conversation.wait_for_line("duplicate_suppressed")
+    second = ops.json("forget", number, "--yes")
+
+    (told,) = exported["conversations"][0]["messages"]
+    assert (told["text"], told["sid"], told["shown_by"]) == (message["body"], message["sid"], "twilio")
+    assert {place["place"]: place["found"] for place in dry["places"]} == {
+        "table": 1,
+        "OpenAI": 2,
+        "Twilio": 1,
+        "DLQ": 0,
+        "queue": 0,
+    }
+    assert (first["done"], second["done"]) == (True, True)
+    assert conversation.messages == []
+    assert stubs.conversations(sent["openai_thread_id"]) == []
+    assert stubs.responses(number) == []
+    record = conversation.record
+    assert record is not None
+    assert set(record) == {"recipient_tel", "conversation_id", "closed_at", "forgotten_at", "expires_at"}
 
 
 # Context Objects

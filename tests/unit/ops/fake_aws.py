@@ -153,6 +153,7 @@ class FakeSqs(FakeClient):
                     "Body": message.body,
                     "Attributes": {
                         "SentTimestamp": str(int(message.sent_at.timestamp() * 1000)),
+                        "ApproximateReceiveCount": str(message.receives),
                         **({"MessageGroupId": message.group_id} if message.group_id else {}),
                     },
                     **({"MessageAttributes": message.attributes} if message.attributes else {}),
