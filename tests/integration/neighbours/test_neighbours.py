@@ -34,10 +34,20 @@ LONG_LOCK_SECONDS = 2.5
 
 DEADLINE_SECONDS = 240.0
 
+PAUSE_SECONDS = 0.2
+"""Between two looks of one person; two dozen look side by side."""
+
+PATIENT = {
+    "queue": {"visibility_timeout_seconds": 60},
+    "function": {"timeout_seconds": 45},
+    "function_settings": {"heartbeat_interval_seconds": 5},
+}
+"""A hundred conversations at once are a crowd on a small machine: no receive is to be lost by that."""
+
 TABLE = {"replies_index": True}
 PLANS = {
-    "dev": Plan("dev", merged(QUICK, {"table": TABLE})),
-    "engine": Plan("engine", merged(QUICK, {"table": {**TABLE, "partition_key": "primary_channel"}})),
+    "dev": Plan("dev", merged(QUICK, PATIENT, {"table": TABLE})),
+    "engine": Plan("engine", merged(QUICK, PATIENT, {"table": {**TABLE, "partition_key": "primary_channel"}})),
 }
 
 
@@ -126,16 +136,16 @@ class Meeting:
         if person.moment is Moment.NEVER:
             return
         if person.moment in AFTER_SEND:
-            self._wait(lambda: self.stack.stubs.messages(person.tel))
+            self._wait(person, lambda: self.stack.stubs.messages(person.tel))
         if person.moment in AFTER_CLOSE:
-            self._wait(lambda: self._is_closed(person))
+            self._wait(person, lambda: self._is_closed(person))
         if person.moment in (Moment.FAILS_BEFORE_CLOSE, Moment.FAILS_AFTER_CLOSE):
             self._fail(person)
             return
         long = person.moment in (Moment.LOCKED_THROUGHOUT, Moment.LOCKED_OVER_CLOSE)
         self._reply(person, LONG_LOCK_SECONDS if long else 0.0)
         if person.moment is Moment.TWICE:
-            self._wait(lambda: self._is_closed(person))
+            self._wait(person, lambda: self._is_closed(person))
             self._reply(person, 0.0)
 
     def _reply(self, person: Person, think_seconds: float) -> None:
@@ -154,7 +164,7 @@ class Meeting:
 
     def _fail(self, person: Person) -> None:
         service = self.service()
-        self._wait(lambda: service.find(SENDER, person.tel))
+        self._wait(person, lambda: service.find(SENDER, person.tel))
         key = service.find(SENDER, person.tel)
         assert key is not None
         assert service.lock(key)
@@ -163,8 +173,13 @@ class Meeting:
     def _is_closed(self, person: Person) -> bool:
         return "closed_at" in (self.record(person) or {})
 
-    def _wait(self, look: Callable[[], object]) -> None:
-        eventually(look, within_seconds=DEADLINE_SECONDS, pause_seconds=0.05)
+    def _wait(self, person: Person, look: Callable[[], object]) -> None:
+        try:
+            eventually(look, within_seconds=DEADLINE_SECONDS, pause_seconds=PAUSE_SECONDS)
+        except AssertionError as error:
+            queued, dead = self.deployment.queued(), len(self.deployment.dead_letters())
+            state = f"queue {queued}, {dead} dead letters, record {self.record(person)}"
+            raise AssertionError(f"{person}: {error}; {state}") from None
 
 
 @pytest.fixture(scope="module")

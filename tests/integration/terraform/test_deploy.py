@@ -3,6 +3,7 @@
 The command runs in a copy of the tools and of terraform/, against an engine that comes and goes.
 """
 
+import io
 import json
 import os
 import shutil
@@ -11,6 +12,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 
@@ -33,6 +35,7 @@ REPOSITORY = Path(__file__).parents[3]
 OPENAI = "openai-api-key/whatsapp"
 TWILIO = "whatsapp-credentials/acme/winter/twilio"
 TWILIO_ADDRESS = f'module.stack.module.secrets.aws_secretsmanager_secret.this["{TWILIO}"]'
+POLICY_ADDRESS = "module.stack.module.processor.aws_iam_role_policy.this"
 
 
 class Operator:
@@ -109,6 +112,14 @@ def operator(tmp_path: Path) -> Iterator[Operator]:
         yield Operator(tmp_path, engine)
 
 
+def empty_zip() -> bytes:
+    """Return the smallest code that the engine takes; nobody calls it."""
+    data = io.BytesIO()
+    with ZipFile(data, "w") as package:
+        package.writestr("index.py", "")
+    return data.getvalue()
+
+
 def test_what_an_operator_can_do_wrong_is_refused_and_nothing_is_lost(operator: Operator) -> None:
     """One stack and one story, because each apply waits for SQS."""
     secrets = operator.aws.client("secretsmanager")
@@ -145,7 +156,10 @@ def test_what_an_operator_can_do_wrong_is_refused_and_nothing_is_lost(operator: 
     said = operator.refused("deploy", "--env", "dev", "--yes")
     assert f"--allow-destroy '{TWILIO_ADDRESS}'" in said
     assert "DeletedDate" not in operator.secret(TWILIO)
-    operator.run("deploy", "--env", "dev", "--yes", "--allow-destroy", TWILIO_ADDRESS)
+    assert f"--allow-destroy '{POLICY_ADDRESS}'" in said, "it loses the right to read that secret"
+    operator.run(
+        "deploy", "--env", "dev", "--yes", "--allow-destroy", TWILIO_ADDRESS, "--allow-destroy", POLICY_ADDRESS
+    )
     assert "DeletedDate" in operator.secret(TWILIO)
     operator.write("dev")
     operator.run("deploy", "--env", "dev", "--yes")
@@ -165,7 +179,7 @@ def test_what_an_operator_can_do_wrong_is_refused_and_nothing_is_lost(operator: 
         Role="arn:aws:iam::000000000000:role/any",
         Runtime="python3.13",
         Handler="index.lambda_handler",
-        Code={"ZipFile": b"not a zip"},
+        Code={"ZipFile": empty_zip()},
         Tags={"Project": "whatsapp-channel-processor", "Environment": "prod"},
     )
     assert "prod has no openai-api-key secret of its own" in operator.refused("destroy", "--env", "dev", "--yes")

@@ -545,6 +545,25 @@ def test_a_lost_answer_leads_to_one_message(core: Core, after_effect: bool) -> N
     assert core.telemetry.metrics["Reconciled"] == (1 if after_effect else 0)
 
 
+@pytest.mark.parametrize("after_effect", [pytest.param(True, id="accepted"), pytest.param(False, id="not accepted")])
+def test_a_lost_answer_of_an_account_that_the_secret_no_longer_names_goes_to_a_person(
+    core: Core, after_effect: bool
+) -> None:
+    core.whatsapp = Faulty(core.whatsapp)
+    core.whatsapp.plan("send", LOST, after_effect=after_effect)
+    core.receive()
+
+    core.secrets.twilio_secrets[TWILIO_REFERENCE] = replace(TWILIO, account_sid="AC" + "9" * 32)
+    core.secrets.cache.clear()
+    core.clock.advance(SETTLE_SECONDS)
+    verdict = core.receive(receive_count=2)
+
+    assert verdict == Redelivery(0)
+    assert len(core.sent()) == (1 if after_effect else 0)
+    assert core.telemetry.failed_codes["delivery_undecided"] == 1
+    assert core.record().needs_attention
+
+
 def test_an_accepted_message_that_is_listed_late_is_found(core: Core) -> None:
     core.whatsapp._list_lag_seconds = lambda: 30.0
     core.whatsapp = Faulty(core.whatsapp)
