@@ -32,7 +32,7 @@ endif
 endif
 
 .PHONY: help demo dev setup test check lint format typecheck test-unit simulate simulate-quick fuzz chaos bench \
-	test-integration test-around browser tf-check tf-test package environment plan deploy destroy ops lock schema clean
+	test-integration test-around test-phone browser tf-check tf-test package environment plan deploy destroy ops lock schema clean
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -81,6 +81,9 @@ test-integration: $(READY) $(EMULATOR) ## The whole product on an emulator (ENGI
 
 test-around: $(READY) $(EMULATOR) ## What is around it: package, demo, local phone in a browser, crashes, Terraform's whole life
 	@$(RUN) -m pytest -q -m integration --junitxml=reports/around.xml $(addprefix tests/integration/, package demo phone chaos neighbours terraform)
+
+test-phone: $(READY) $(EMULATOR) ## The local phone alone
+	@$(RUN) -m pytest -q -m integration tests/integration/phone
 
 browser: $(READY) ## Have Playwright fetch a Chromium for the tests of the local phone, where there is none
 	@PLAYWRIGHT_BROWSERS_PATH=.cache/browsers $(RUN) -m playwright install --only-shell chromium \
