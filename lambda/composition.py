@@ -10,7 +10,7 @@ from boto3.session import Session
 from botocore.config import Config
 
 from core.batch import BatchProcessor
-from core.model import ModelGateway
+from core.model import ModelGateway, Moderation
 from core.wiring import Ports, wire
 from services.conversation_item import TableKey
 from services.dynamodb_service import DynamoDBConversationStore
@@ -50,6 +50,7 @@ def build_runtime(settings: Settings) -> Runtime:
     """Build adapters for AWS, OpenAI and Twilio, and the core on them."""
     aws, clock = Session(), SystemClock()
     log = EventLog(settings.log_level, settings.version, settings.metrics_namespace)
+    model, moderation = openai_gateways(settings)
     ports = Ports(
         store=DynamoDBConversationStore(
             aws.client("dynamodb", config=AWS_CONFIG),
@@ -65,7 +66,8 @@ def build_runtime(settings: Settings) -> Runtime:
             clock.monotonic,
             settings.secret_name_prefix,
         ),
-        model=model_gateway(settings),
+        model=model,
+        moderation=moderation,
         whatsapp=TwilioWhatsApp(
             settings.twilio_timeout_seconds,
             clock.now,
@@ -83,15 +85,17 @@ def build_runtime(settings: Settings) -> Runtime:
     return Runtime(settings, log, wire(settings, ports))
 
 
-def model_gateway(settings: Settings) -> ModelGateway:
-    """Return the gateway of the API that is used; the other one is not even imported."""
+def openai_gateways(settings: Settings) -> tuple[ModelGateway, Moderation]:
+    """Return the gateway of the API that is used, and the moderation; the other API is not even imported."""
     from services.openai_client import OpenAIClients  # noqa: PLC0415
+    from services.openai_moderation_service import OpenAIModeration  # noqa: PLC0415
 
     clients = OpenAIClients(settings.openai_base_url)
+    moderation = OpenAIModeration(clients)
     if settings.openai_api == "assistants":
         from services.openai_assistants_service import AssistantsGateway  # noqa: PLC0415
 
-        return AssistantsGateway(clients)
+        return AssistantsGateway(clients), moderation
     from services.openai_responses_service import ResponsesGateway  # noqa: PLC0415
 
-    return ResponsesGateway(clients, settings.openai_model, background=settings.openai_background)
+    return ResponsesGateway(clients, settings.openai_model, background=settings.openai_background), moderation

@@ -142,6 +142,16 @@ class ReplyRefusedError(PermanentError):
     ends_reply = True
 
 
+class OutgoingPolicyError(PermanentError):
+    """The reply breaks a rule for what may be sent: it goes nowhere, and the model is asked again once that is changed.
+
+    `code` says which rule; the message shows nothing of the reply.
+    """
+
+    code = "outgoing_refused"
+    ends_reply = True
+
+
 class RunsExhaustedError(PermanentError):
     """The model has been paid for this conversation as often as it may be."""
 

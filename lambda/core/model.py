@@ -93,3 +93,11 @@ class ModelGateway(Protocol):
         ...
 
     def fetch_run(self, run: Run, key: Secret, timeout_seconds: float) -> RunReport: ...
+
+
+class Moderation(Protocol):
+    """OpenAI's moderation; it raises what a `ModelGateway` raises, and never says nothing."""
+
+    def flags(self, text: str, key: Secret, timeout_seconds: float) -> bool:
+        """Whether it finds anything in a text."""
+        ...

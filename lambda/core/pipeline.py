@@ -30,11 +30,13 @@ from core.events import Event, Metric
 from core.keyring import Keyring
 from core.openai_processor import OpenAIProcessor
 from core.outbox import Outbox
+from core.outgoing_policy import OutgoingPolicy
 from core.ports import Clock, ConversationStore, Failing, Secrets, TwilioCredentials
 from core.redelivery import redelivery_delay_seconds
 from core.telemetry import Telemetry
 from utils.context_processor import InvalidContextError
 from utils.deadline import Deadline
+from utils.redaction import Secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,7 @@ class MessagePipeline:
         secrets: Secrets,
         claims: Claims,
         processor: OpenAIProcessor,
+        policy: OutgoingPolicy,
         outbox: Outbox,
         final_update: FinalUpdate,
         clock: Clock,
@@ -69,6 +72,7 @@ class MessagePipeline:
         self._secrets = secrets
         self._claims = claims
         self._processor = processor
+        self._policy = policy
         self._outbox = outbox
         self._final_update = final_update
         self._clock = clock
@@ -114,15 +118,21 @@ class MessagePipeline:
 
         reference = attempt.context.company_data_payload.channel_config.whatsapp.whatsapp_credentials_id
         mode = keyring(reference).value().mode
-        reply = record.reply or self._ask(attempt, record, mode)
+        key = self._model_key(attempt)
+        reply = record.reply or self._ask(attempt, record, mode, key)
+        if record.intent_at is None and not record.sent:
+            attempt.step = Step.ASK
+            self._policy.check(attempt, reply, key)
         attempt.step = Step.SEND
         self._outbox.send_all(attempt, reply, record, keyring)
         attempt.step = Step.CLOSE
         self._final_update.write(attempt, record, reply)
 
-    def _ask(self, attempt: Attempt, record: Conversation, mode: Mode) -> Reply:
+    def _model_key(self, attempt: Attempt) -> Keyring[Secret]:
         reference = attempt.context.company_data_payload.ai_config.openai_config.whatsapp.api_key_reference
-        key = Keyring(reference, self._secrets.openai, self._secrets.drop, lambda: self._refreshed(attempt))
+        return Keyring(reference, self._secrets.openai, self._secrets.drop, lambda: self._refreshed(attempt))
+
+    def _ask(self, attempt: Attempt, record: Conversation, mode: Mode, key: Keyring[Secret]) -> Reply:
         key.value()
         attempt.step = Step.ASK
         return self._processor.write_reply(attempt, record, mode, key)

@@ -10,11 +10,13 @@ from core.attempt import Jitter
 from core.batch import BatchProcessor, LeaseRenewal
 from core.claim import Claims
 from core.close import FinalUpdate
+from core.definitions import Bounds, ConversationDefinitions
 from core.delivery import Delivery
 from core.events import Event, Metric
-from core.model import ModelGateway
+from core.model import ModelGateway, Moderation
 from core.openai_processor import OpenAIProcessor
 from core.outbox import Outbox
+from core.outgoing_policy import OutgoingPolicy
 from core.pipeline import MessagePipeline
 from core.ports import Clock, ConversationStore, MessageQueue, Secrets, WhatsAppGateway
 from core.reconciler import Reconciler
@@ -38,6 +40,7 @@ class Ports:
     store: ConversationStore
     secrets: Secrets
     model: ModelGateway
+    moderation: Moderation
     whatsapp: WhatsAppGateway
     queue: MessageQueue
     definitions: AssistantDefinitions
@@ -61,17 +64,24 @@ def wire(
         telemetry=ports.telemetry,
         new_owner=ports.new_owner,
         visibility_seconds=settings.visibility_timeout_seconds,
-        parse=partial(parse_context, secret_name_prefix=settings.secret_name_prefix),
+        parse=partial(
+            parse_context,
+            secret_name_prefix=settings.secret_name_prefix,
+            inline_definitions=settings.inline_definitions,
+        ),
     )
 
 
 def pipeline(settings: Settings, ports: Ports) -> MessagePipeline:
     store, clock, telemetry = ports.store, ports.clock, ports.telemetry
+    bounds = Bounds(settings.allowed_models, settings.openai_max_output_tokens)
+    definitions = ConversationDefinitions(ports.definitions, bounds, needed=ports.model.needs_definition)
     return MessagePipeline(
         store=store,
         secrets=ports.secrets,
         claims=Claims(store, clock, telemetry, settings.safety_margin_seconds, CLOCK_SKEW_SECONDS),
-        processor=OpenAIProcessor(ports.model, store, ports.definitions, clock, telemetry, settings.max_message_parts),
+        processor=OpenAIProcessor(ports.model, store, definitions, clock, telemetry, settings.max_message_parts),
+        policy=OutgoingPolicy(definitions, ports.moderation, settings.outgoing_rules),
         outbox=Outbox(
             gateway=ports.whatsapp,
             store=store,

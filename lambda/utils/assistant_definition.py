@@ -5,6 +5,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
+from utils.outgoing_rules import OutgoingRules
+
 TOLD_OF_RECIPIENT = ("recipient_first_name", "recipient_last_name")
 """Members of `recipient_data` that the model is told where a definition does not say which."""
 
@@ -39,10 +41,14 @@ class AssistantDefinition(BaseModel):
     )
 
 
-class _DefinitionFile(AssistantDefinition):
+class DefinitionFile(AssistantDefinition):
     """A definition file in the zip: a name it does not know is its author's mistake."""
 
     model_config = ConfigDict(extra="forbid")
+
+    outgoing: OutgoingRules = Field(
+        default=OutgoingRules(), description="What may be sent; the function's settings where a rule is not given."
+    )
 
 
 class DefinitionFileError(Exception):
@@ -54,24 +60,24 @@ class AssistantDefinitions:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._known: dict[str, AssistantDefinition | None] = {}
+        self._known: dict[str, DefinitionFile] = {}  # no more than there are files
 
-    def find(self, assistant_id: str) -> AssistantDefinition | None:
+    def find(self, assistant_id: str) -> DefinitionFile | None:
         """Return the definition of that id, or None where the zip has none.
 
         Raises:
             DefinitionFileError: The file is there but not usable.
         """
+        path = self._folder / f"{assistant_id}.json"
         if assistant_id not in self._known:
-            self._known[assistant_id] = self._read(assistant_id)
+            if not path.is_file():
+                return None
+            self._known[assistant_id] = self._read(path)
         return self._known[assistant_id]
 
-    def _read(self, assistant_id: str) -> AssistantDefinition | None:
-        path = self._folder / f"{assistant_id}.json"
-        if not path.is_file():
-            return None
+    def _read(self, path: Path) -> DefinitionFile:
         try:
-            return _DefinitionFile.model_validate_json(path.read_bytes())
+            return DefinitionFile.model_validate_json(path.read_bytes())
         except ValidationError as exc:
             faults = "; ".join(f"{'.'.join(map(str, e['loc'])) or '$'}: {e['msg']}" for e in exc.errors())
             raise DefinitionFileError(f"assistants/{path.name}: {faults}") from None

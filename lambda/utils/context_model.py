@@ -243,7 +243,10 @@ class OpenAIChannelConfig(Section):
     assistant_id_4: ListedText = Field(default=None, description="Kept as well.")
     assistant_id_5: ListedText = Field(default=None, description="Kept as well.")
     assistant_definition: AssistantDefinition | None = Field(
-        default=None, description="The definition itself; it wins over the one in the zip."
+        default=None,
+        description="The definition itself, which wins over the one in the zip; refused unless `INLINE_DEFINITIONS`"
+        " is true.",
+        json_schema_extra={"not": {"type": "object", "required": ["outgoing"]}},
     )
 
 

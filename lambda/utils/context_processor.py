@@ -42,11 +42,12 @@ class InvalidContextError(Exception):
         self.key = key
 
 
-def parse_context(body: object, secret_name_prefix: str = "") -> ContextObject:
+def parse_context(body: object, secret_name_prefix: str = "", *, inline_definitions: bool = True) -> ContextObject:
     """Validate the body of one SQS message.
 
     Args:
         secret_name_prefix: Path that both secret references must begin with.
+        inline_definitions: Whether it may bring an assistant definition.
 
     Raises:
         InvalidContextError: With every fault of the message.
@@ -60,6 +61,7 @@ def parse_context(body: object, secret_name_prefix: str = "") -> ContextObject:
     else:
         faults.extend(_foreign_secrets(context, secret_name_prefix))
     faults.extend(_disagreements(data))
+    faults.extend(_unwanted_definition(data, allowed=inline_definitions))
     if len(faults) > MAX_FAULTS:
         faults[MAX_FAULTS:] = [f"$: and {len(faults) - MAX_FAULTS} more"]
     if faults:
@@ -141,6 +143,16 @@ def _disagreements(data: dict[str, Any]) -> Iterator[str]:
         company = _at(data, "company_data_payload", name)
         if isinstance(front, str) and isinstance(company, str) and front != company:
             yield f"company_data_payload.{name}: differs from frontend_payload.company_data.{name}"
+
+
+def _unwanted_definition(data: dict[str, Any], *, allowed: bool) -> Iterator[str]:
+    """Name what a definition from outside must not say, or that there must be none."""
+    path = ("company_data_payload", "ai_config", "openai_config", "whatsapp", "assistant_definition")
+    definition = _at(data, *path)
+    if definition is not None and not allowed:
+        yield f"{'.'.join(path)}: is not allowed, as INLINE_DEFINITIONS is not true"
+    if _at(definition, "outgoing") is not None:
+        yield f"{'.'.join(path)}.outgoing: stands only in a definition of the zip"
 
 
 def _foreign_secrets(context: ContextObject, prefix: str) -> Iterator[str]:

@@ -31,6 +31,15 @@ def clean_name(text: str) -> str:
     return " ".join(visible.split())[:MAX_NAME_LENGTH].rstrip()
 
 
+def clean_names(value: object) -> object:
+    """Return any JSON with each string in it, but for the names of members, as `clean_name` returns it."""
+    if isinstance(value, str):
+        return clean_name(value)
+    if isinstance(value, list):
+        return [clean_names(entry) for entry in value]
+    return {name: clean_names(member) for name, member in value.items()} if isinstance(value, dict) else value
+
+
 def has_link(name: str) -> bool:
     """Whether a name holds what a phone would show as a link, or a person would take for one.
 

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import AliasChoices, ConfigDict, Field, StringConstraints, ValidationError
 
+from utils.guard_settings import GuardSettings
 from utils.secret_reference import REFERENCE_PREFIX
 
 SEND_START_SECONDS = 5
@@ -45,7 +46,7 @@ class SettingsError(Exception):
         super().__init__("invalid environment: " + "; ".join(faults))
 
 
-class Settings(BaseModel):
+class Settings(GuardSettings):
     """Configuration of the function; each field's alias is its environment variable.
 
     An empty variable counts as unset. Durations are in seconds and end in `_seconds`.
@@ -259,6 +260,12 @@ class Settings(BaseModel):
             )
         if 0 < self.record_retention_days < MIN_RETENTION_DAYS:
             faults.append(f"RECORD_RETENTION_DAYS must be 0 or at least {MIN_RETENTION_DAYS}")
+        if self.outgoing_links == "given" and self.openai_api == "assistants":
+            faults.append(
+                "OUTGOING_LINKS can't be given with OPENAI_API=assistants: nobody knows what the server's text holds"
+            )
+        if self.allowed_models and self.openai_model not in self.allowed_models:
+            faults.append("OPENAI_MODELS must include OPENAI_MODEL")
         return faults
 
 

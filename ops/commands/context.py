@@ -83,7 +83,8 @@ def _warnings(context: ContextObject) -> list[str]:
     """Name what is valid and still will not work with the definitions of this checkout."""
     config = context.company_data_payload.ai_config.openai_config.whatsapp
     if config.assistant_definition is not None:
-        return []
+        path = "company_data_payload.ai_config.openai_config.whatsapp.assistant_definition"
+        return [f"{path}: the function takes it only where INLINE_DEFINITIONS is true"]
     path = "company_data_payload.ai_config.openai_config.whatsapp.assistant_id_template_sender"
     try:
         found = AssistantDefinitions(LAMBDA / "assistants").find(config.assistant_id_template_sender)

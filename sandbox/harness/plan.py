@@ -37,6 +37,7 @@ QUICK: Mapping[str, Any] = {
         "twilio_timeout_seconds": 3,
         "twilio_list_lag_seconds": 1,
         "reconcile_after_seconds": 9,
+        "inline_definitions": True,
     },
 }
 """Every wait as short as the rules between them allow: nobody waits six minutes for a test."""

@@ -8,7 +8,7 @@ from sandbox.stubs import payloads
 from sandbox.stubs.openai_assistants import AssistantsApi
 from sandbox.stubs.openai_conversations import Conversations
 from sandbox.stubs.openai_responses import Responses
-from sandbox.stubs.openai_rules import OpenAIRefusal
+from sandbox.stubs.openai_rules import OpenAIRefusal, body_of, require
 from sandbox.stubs.outcomes import Outcome
 from sandbox.stubs.routes import Call
 from sandbox.stubs.script import Script
@@ -34,6 +34,7 @@ class OpenAIApi:
             "assistants": self._assistants.handle,
             "threads": self._assistants.handle,
             "models": lambda *_: Reply.of_json(payloads.models(MODELS)),
+            "moderations": _moderate,
             "unknown": _refuse_unknown,
         }
         self._views: dict[str, Callable[[Sequence[str]], list[dict[str, Any]]]] = {
@@ -76,6 +77,12 @@ class OpenAIApi:
             self._conversations.reset(match)
             self._assistants.reset(match)
         self.outcomes.reset(match)
+
+
+def _moderate(_call: Call, request: Request, _text: str) -> Reply:
+    """Find nothing in any text; a script answers otherwise."""
+    require(body_of(request), "input")
+    return Reply.of_json(payloads.moderation(flagged=False))
 
 
 def _refuse_unknown(_call: Call, request: Request, _text: str) -> Reply:

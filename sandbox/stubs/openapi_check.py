@@ -48,6 +48,34 @@ _LIST_MODELS = {
 }
 """`GET /models`, which the snapshot leaves out. Source: openai-python, `types/model.py`."""
 
+_TEXT = {"type": "string"}
+_FOUND = {"type": "object", "required": ["flagged"], "properties": {"flagged": {"type": "boolean"}}}
+_MODERATION = {
+    "type": "object",
+    "required": ["id", "model", "results"],
+    "properties": {"id": _TEXT, "model": _TEXT, "results": {"type": "array", "items": _FOUND}},
+}
+_MODERATE = {
+    "post": {
+        "operationId": "createModeration",
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/json": {
+                    "schema": {
+                        "type": "object",
+                        "required": ["input"],
+                        "properties": {"model": _TEXT, "input": _TEXT},
+                        "additionalProperties": False,
+                    }
+                }
+            },
+        },
+        "responses": {"200": {"description": "OK", "content": {"application/json": {"schema": _MODERATION}}}},
+    }
+}
+"""`POST /moderations`, left out too. Source: openai-python, `types/moderation_create_params.py`."""
+
 _ORIGIN = "http://stub"
 _MAX_FAULT_CHARACTERS = 400
 
@@ -124,7 +152,7 @@ def _amend(document: dict[str, Any]) -> dict[str, Any]:
     """Bring the OpenAI snapshot in line with what its API does today.
 
     Codes and reasons added since; a longer `safety_identifier`; and the 404 that the document shows without its
-    `error` object, which the API does wrap like every other error. The list of models.
+    `error` object, which the API does wrap like every other error. The list of models, and the moderation.
     """
     amended = copy.deepcopy(document)
     schemas = amended["components"]["schemas"]
@@ -141,6 +169,7 @@ def _amend(document: dict[str, Any]) -> dict[str, Any]:
                 not_found["content"]["application/json"]["schema"] = {"$ref": "#/components/schemas/ErrorResponse"}
     if "/responses" in amended["paths"]:
         amended["paths"].setdefault("/models", _LIST_MODELS)
+        amended["paths"].setdefault("/moderations", _MODERATE)
     return amended
 
 

@@ -27,6 +27,16 @@ def models(names: Sequence[str]) -> JsonObject:
     return {"object": "list", "data": listed}
 
 
+def moderation(*, flagged: bool) -> JsonObject:
+    """Build a moderation's answer. Source: openai-python, `types/moderation_create_response.py`."""
+    result = {
+        "flagged": flagged,
+        "categories": {"harassment": flagged},
+        "category_scores": {"harassment": 0.0 + flagged},
+    }
+    return {"id": new_id("modr"), "model": "omni-moderation-latest", "results": [result]}
+
+
 # --- OpenAI: Responses and Conversations ---
 
 

@@ -48,6 +48,7 @@ openai.threads.messages.list               GET    /v1/threads/{thread_id}/messag
 openai.threads.runs.create                 POST   /v1/threads/{thread_id}/runs
 openai.threads.runs.get                    GET    /v1/threads/{thread_id}/runs/{run_id}
 openai.models.list                         GET    /v1/models
+openai.moderations.create                  POST   /v1/moderations
 twilio.messages.create                     POST   /2010-04-01/Accounts/{account_sid}/Messages.json
 twilio.messages.list                       GET    /2010-04-01/Accounts/{account_sid}/Messages.json
 twilio.messages.fetch                      GET    /2010-04-01/Accounts/{account_sid}/Messages/{sid}.json

@@ -15,7 +15,7 @@ from core.pipeline import MessagePipeline, Redelivery
 from core.wiring import Ports, pipeline, wire
 from sandbox.context_objects import make_body
 from tests.fakes.clock import FakeClock
-from tests.fakes.model import InMemoryModel
+from tests.fakes.model import InMemoryModel, InMemoryModeration
 from tests.fakes.queue import InMemoryQueue
 from tests.fakes.secrets import InMemorySecrets
 from tests.fakes.store import InMemoryConversationStore, Record
@@ -70,6 +70,9 @@ class InMemoryFunction:
     queue: Any = field(default_factory=InMemoryQueue)
     telemetry: Any = field(default_factory=RecordingTelemetry)
     model: Any = None
+    moderation: Any = field(default_factory=InMemoryModeration)
+    definitions: AssistantDefinitions = DEFINITIONS
+    settings: Settings = SETTINGS
     whatsapp: Any = None
     executor: Executor = field(default_factory=InlineExecutor)
     heartbeat_type: type[SqsHeartbeat[Delivery]] = SqsHeartbeat
@@ -80,10 +83,10 @@ class InMemoryFunction:
         self._owners = 0
 
     def runtime(self) -> Runtime:
-        return Runtime(SETTINGS, self.telemetry, wire(SETTINGS, self._ports(), self.heartbeat_type))
+        return Runtime(self.settings, self.telemetry, wire(self.settings, self._ports(), self.heartbeat_type))
 
     def pipeline(self) -> MessagePipeline:
-        return pipeline(SETTINGS, self._ports())
+        return pipeline(self.settings, self._ports())
 
     def process(self, event: object, timeout_seconds: float = TIMEOUT_SECONDS) -> list[str]:
         """Let one invocation process an event and return the ids of the messages that are not done."""
@@ -96,7 +99,9 @@ class InMemoryFunction:
     def delivery(self, *, message_id: str = "m-1", receive_count: int = 1, body: str | None = None) -> Delivery:
         context: Any
         try:
-            context = parse_context(make_body() if body is None else body)
+            context = parse_context(
+                make_body() if body is None else body, inline_definitions=self.settings.inline_definitions
+            )
         except InvalidContextError as error:
             context = error
         return Delivery(
@@ -128,9 +133,10 @@ class InMemoryFunction:
             store=self.store,
             secrets=self.secrets,
             model=self.model,
+            moderation=self.moderation,
             whatsapp=self.whatsapp,
             queue=self.queue,
-            definitions=DEFINITIONS,
+            definitions=self.definitions,
             clock=self.clock,
             telemetry=self.telemetry,
             executor=self.executor,

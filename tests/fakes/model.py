@@ -94,3 +94,27 @@ class InMemoryModel:
     def _authenticate(self, key: Secret) -> None:
         if key not in self.accepted_keys:
             raise CredentialsRejectedError("OpenAI rejected the key", code="openai_invalid_api_key")
+
+
+class InMemoryModeration:
+    """OpenAI's moderation.
+
+    Attributes:
+        words: It flags every text that holds one of them.
+        asked: The texts it was shown.
+        error: What it raises instead, if anything.
+    """
+
+    def __init__(self) -> None:
+        self.words: set[str] = set()
+        self.asked: list[str] = []
+        self.error: Exception | None = None
+        self.accepted_keys = {OPENAI}
+
+    def flags(self, text: str, key: Secret, timeout_seconds: float) -> bool:
+        if key not in self.accepted_keys:
+            raise CredentialsRejectedError("OpenAI rejected the key", code="openai_invalid_api_key")
+        self.asked.append(text)
+        if self.error is not None:
+            raise self.error
+        return any(word in text for word in self.words)

@@ -69,7 +69,8 @@ class Observed:
         self.case = case
         with captured_output() as output:
             log = EventLog("DEBUG", "1.0.0", SETTINGS.metrics_namespace)
-            self.function = InMemoryFunction(telemetry=log, heartbeat_type=StillHeart)
+            settings = SETTINGS.model_copy(update={"inline_definitions": True})
+            self.function = InMemoryFunction(telemetry=log, heartbeat_type=StillHeart, settings=settings)
             if case.written is not None:
                 self._let_write(case.written)
             started = time.process_time()

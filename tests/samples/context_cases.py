@@ -173,6 +173,11 @@ REFUSED = [
     (f"{OPENAI}__assistant_id_template_sender", "../first-contact", "must match ^[A-Za-z0-9_-]{1,64}$"),
     (f"{OPENAI}__assistant_definition", {"instructions": 5}, "must be a text"),
     (f"{OPENAI}__assistant_definition", {"instructions": "x", "max_output_tokens": 16.5}, "must be a whole number"),
+    (
+        f"{OPENAI}__assistant_definition",
+        {"instructions": "x", "outgoing": {"links": "any"}},
+        "stands only in a definition of the zip",
+    ),
     ("conversation_data__conversation_id", "", "string should have at least 1 character"),
     ("conversation_data__conversation_id", "a\tb", ID),
     ("conversation_data__thread_id", "a b", "must match ^[A-Za-z0-9_-]{0,128}$"),

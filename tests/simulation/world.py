@@ -27,7 +27,7 @@ from sandbox.stubs import Fate
 from services.dynamodb_service import DynamoDBConversationStore
 from services.twilio_service import TwilioWhatsApp
 from tests.fakes.clock import START
-from tests.fakes.model import InMemoryModel
+from tests.fakes.model import InMemoryModel, InMemoryModeration
 from tests.fakes.secrets import TWILIO, TWILIO_FREE_FORM, InMemorySecrets, SecretsSource
 from tests.fakes.telemetry import RecordingTelemetry
 from tests.simulation.faults import Injector, Plan
@@ -406,6 +406,7 @@ class World:
             store=self._store(store_wire),
             secrets=InMemorySecrets(wired("secrets", self.secrets)),
             model=wired("model", self.model),
+            moderation=InMemoryModeration(),
             whatsapp=TwilioWhatsApp(self.settings.twilio_timeout_seconds, clock.now),
             queue=wired("queue", self.queue),
             definitions=DEFINITIONS,

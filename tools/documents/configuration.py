@@ -38,6 +38,9 @@ BREAKS_EVERY_RULE = NEEDED | {
     "VISIBILITY_TIMEOUT_SECONDS": "4",
     "RECONCILE_AFTER_SECONDS": "1",
     "RECORD_RETENTION_DAYS": "1",
+    "OUTGOING_LINKS": "given",
+    "OPENAI_API": "assistants",
+    "OPENAI_MODELS": "another",
 }
 """An environment in which each variable is valid alone."""
 
@@ -53,7 +56,8 @@ def reference(terraform: Path) -> str:
         terraform: Folder of the root module; `function_settings` of its modules/stack says what can be set.
     """
     offered = _attributes(terraform / "modules" / "stack" / "variables.tf", "function_settings")
-    rows = [_row(field, offered) for field in Settings.model_fields.values()]
+    own_first = sorted(Settings.model_fields, key=lambda name: name not in Settings.__annotations__)
+    rows = [_row(Settings.model_fields[name], offered) for name in own_first]
     return "\n\n".join(
         [
             table(("Variable", "Default", "Range", "Meaning", "Set by"), rows),

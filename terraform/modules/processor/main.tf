@@ -20,6 +20,7 @@ locals {
       VISIBILITY_TIMEOUT_SECONDS = tostring(var.queue_visibility_timeout_seconds)
       MAX_RECEIVE_COUNT          = tostring(var.queue_max_receive_count)
       VERSION                    = var.release
+      OUTGOING_LINKS             = coalesce(var.settings.openai_api, "responses") == "assistants" ? "any" : "given"
     },
     var.table_partition_key == "recipient_tel" ? {} : {
       CONVERSATIONS_PARTITION_KEY = var.table_partition_key

@@ -202,6 +202,14 @@ variable "settings" {
     openai_api                 = optional(string)
     openai_background          = optional(bool)
     openai_model               = optional(string)
+    openai_models              = optional(string) # with commas between them
+    openai_max_output_tokens   = optional(number)
+    inline_definitions         = optional(bool)
+    outgoing_links             = optional(string) # given, or any where openai_api is assistants
+    outgoing_link_hosts        = optional(string) # with commas between them
+    outgoing_max_characters    = optional(number)
+    outgoing_phone_numbers     = optional(string)
+    outgoing_moderation        = optional(bool)
     openai_base_url            = optional(string)
     twilio_api_base_url        = optional(string)
     twilio_status_callback_url = optional(string)
@@ -221,12 +229,22 @@ variable "settings" {
 
   validation {
     condition     = alltrue([for name, pattern in local.rules.patterns : can(regex(pattern, var.settings[name])) if try(var.settings[name], null) != null])
-    error_message = "A setting is not what it must be. openai_base_url and twilio_api_base_url: an https URL (http only to this machine), without user, query or fragment, because keys and texts go there. twilio_status_callback_url: an http or https URL. openai_model: ${local.rules.patterns.openai_model}"
+    error_message = "A setting is not what it must be. openai_base_url and twilio_api_base_url: an https URL (http only to this machine), without user, query or fragment, because keys and texts go there. twilio_status_callback_url: an http or https URL. openai_model: ${local.rules.patterns.openai_model}; openai_models: the same, with commas between them. outgoing_link_hosts: hosts such as acme.com, or *.acme.com for all below one, with commas between them."
   }
 
   validation {
     condition     = alltrue([for name, range in local.rules.ranges : var.settings[name] == floor(var.settings[name]) && var.settings[name] >= range[0] && var.settings[name] <= range[1] if try(var.settings[name], null) != null])
     error_message = "A setting is not a whole number in its range: ${join(", ", [for name, range in local.rules.ranges : "${name} ${range[0]} to ${range[1]}" if contains(keys(var.settings), name)])}."
+  }
+
+  validation {
+    condition     = try(coalesce(var.settings.openai_api), "responses") == "responses" || try(coalesce(var.settings.outgoing_links), "any") != "given"
+    error_message = "outgoing_links must not be given with openai_api assistants: nobody knows which links the server's own definition gives."
+  }
+
+  validation {
+    condition     = try(coalesce(var.settings.openai_models), "") == "" || contains(split(",", try(coalesce(var.settings.openai_models), "")), try(coalesce(var.settings.openai_model), local.rules.defaults.openai_model))
+    error_message = "openai_models must include openai_model, ${local.rules.defaults.openai_model} where that is not given."
   }
 
   validation {

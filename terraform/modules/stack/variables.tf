@@ -242,6 +242,14 @@ variable "function_settings" {
     openai_api                 = optional(string)
     openai_background          = optional(bool)
     openai_model               = optional(string)
+    openai_models              = optional(string) # with commas between them
+    openai_max_output_tokens   = optional(number)
+    inline_definitions         = optional(bool)
+    outgoing_links             = optional(string) # given, or any where openai_api is assistants
+    outgoing_link_hosts        = optional(string) # with commas between them
+    outgoing_max_characters    = optional(number)
+    outgoing_phone_numbers     = optional(string)
+    outgoing_moderation        = optional(bool)
     openai_base_url            = optional(string)
     twilio_api_base_url        = optional(string)
     twilio_status_callback_url = optional(string)

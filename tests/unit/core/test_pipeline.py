@@ -19,7 +19,7 @@ from core.model import RunReport, RunState
 from core.pipeline import Redelivery
 from sandbox.context_objects import OPENAI_REFERENCE, RECIPIENT, SENDER, TWILIO_REFERENCE, make_body, make_context
 from tests.fakes.faulty import Faulty, ProcessDied
-from tests.fakes.function import SETTLE_SECONDS, VISIBILITY_SECONDS
+from tests.fakes.function import SETTINGS, SETTLE_SECONDS, VISIBILITY_SECONDS
 from tests.fakes.function import InMemoryFunction as Core
 from tests.fakes.secrets import OPENAI, TWILIO, TWILIO_FREE_FORM
 from utils.redaction import Secret
@@ -71,8 +71,8 @@ def test_the_model_is_told_everything_in_labelled_sections(core: Core) -> None:
     core.receive()
 
     request = core.model.runs["resp_1"].request
-    sections = dict(section.split(":\n", 1) for section in request.user_message.split("\n\n"))
-    assert {title: json.loads(text) for title, text in sections.items()} == {
+    _, *told = (section.split(":\n", 1) for section in request.user_message.split("\n\n"))
+    assert {title: json.loads(text) for title, text in told} == {
         "Company": {"company_id": "acme", "company_name": "Acme Coffee"},
         "Project": {"project_id": "spring", "project_name": "Spring hiring"},
         "Representative": {"name": "Carol", "title": "Recruiter"},
@@ -97,6 +97,7 @@ def test_a_name_with_a_link_is_told_to_nobody_and_logged_by_its_path(core: Core)
 
 
 def test_a_definition_says_what_the_model_is_told_of_the_recipient(core: Core) -> None:
+    core.settings = SETTINGS.model_copy(update={"inline_definitions": True})
     recipient, openai = "frontend_payload__recipient_data", "company_data_payload__ai_config__openai_config__whatsapp"
     fields = ["recipient_first_name", "recipient_tel", "recipient_email", "recipient_city", "recipient_age"]
 

@@ -53,6 +53,28 @@ def test_a_file_is_read_once(tmp_path: Path) -> None:
         pytest.param({"instructions": "x", "max_output_tokens": 15}, "max_output_tokens: ", id="too few tokens"),
         pytest.param({"instructions": ""}, "instructions: ", id="empty instructions"),
         pytest.param({"instructions": "x", "reasoning_effort": "huge"}, "reasoning_effort: ", id="unknown effort"),
+        pytest.param({"instructions": "x", "outgoing": {"link": "any"}}, "outgoing.link: Extra", id="misspelt rule"),
+        pytest.param({"instructions": "x", "outgoing": {"links": "some"}}, "outgoing.links: ", id="unknown rule"),
+        pytest.param({"instructions": "x", "outgoing": None}, "outgoing: ", id="no rules"),
+        pytest.param(
+            {"instructions": "x", "outgoing": {"link_hosts": ["https://acme.com"]}},
+            "outgoing.link_hosts.0: ",
+            id="host",
+        ),
+        pytest.param(
+            {"instructions": "x", "outgoing": {"link_paths": ["project_data.url"]}},
+            "outgoing.link_paths.0: ",
+            id="path",
+        ),
+        pytest.param(
+            {"instructions": "x", "outgoing": {"phone_numbers": "none"}}, "outgoing.phone_numbers: ", id="numbers"
+        ),
+        pytest.param(
+            {"instructions": "x", "outgoing": {"moderation": "yes"}}, "outgoing.moderation: ", id="moderation"
+        ),
+        pytest.param(
+            {"instructions": "x", "outgoing": {"max_characters": 0}}, "outgoing.max_characters: ", id="length"
+        ),
     ],
 )
 def test_an_unusable_file_is_named_with_its_faults(tmp_path: Path, content: Any, fault: str) -> None:
@@ -69,6 +91,16 @@ def test_a_definition_that_comes_with_a_message_may_have_names_of_a_later_versio
     definition = AssistantDefinition.model_validate({"instructions": "Say hello.", "verbosity": "low"})
 
     assert definition.instructions == "Say hello."
+
+
+def test_unknown_ids_are_not_kept(tmp_path: Path) -> None:
+    """A message chooses the id: nothing of it may stay in memory."""
+    definitions = AssistantDefinitions(tmp_path)
+
+    for number in range(1000):
+        definitions.find(f"unknown-{number}")
+
+    assert "unknown-" not in repr(vars(definitions))
 
 
 def test_a_definition_shows_no_input_in_its_errors() -> None:

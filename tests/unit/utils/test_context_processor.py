@@ -425,3 +425,19 @@ def test_a_name_with_a_link_is_left_out_and_the_message_goes_on(name: str) -> No
     assert recipient.recipient_first_name is None
     assert recipient.names_left_out == ["recipient_first_name"]
     assert recipient.recipient_last_name == "Silva"
+
+
+def test_an_inline_definition_is_refused_where_it_is_not_allowed() -> None:
+    body = make_body(**{f"{OPENAI}__assistant_definition": {"instructions": "Greet."}})
+
+    with pytest.raises(InvalidContextError) as caught:
+        parse_context(body, inline_definitions=False)
+
+    (fault,) = caught.value.faults
+    assert (
+        fault == f"{OPENAI.replace('__', '.')}.assistant_definition: is not allowed, as INLINE_DEFINITIONS is not true"
+    )
+
+
+def test_null_is_no_definition() -> None:
+    assert parse_context(make_body(**{f"{OPENAI}__assistant_definition": None}), inline_definitions=False)

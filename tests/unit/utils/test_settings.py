@@ -55,6 +55,14 @@ def test_the_defaults_are_those_of_the_design() -> None:
         "reconcile_after_seconds": 60,
         "max_message_parts": 3,
         "record_retention_days": 0,
+        "inline_definitions": False,
+        "openai_models": "",
+        "openai_max_output_tokens": 32_000,
+        "outgoing_links": "any",
+        "outgoing_link_hosts": "",
+        "outgoing_max_characters": 15_000,
+        "outgoing_phone_numbers": "any",
+        "outgoing_moderation": False,
     }
 
 
@@ -129,6 +137,14 @@ INVALID = [
     ("RECONCILE_AFTER_SECONDS", "7201"),
     ("MAX_MESSAGE_PARTS", "11"),
     ("RECORD_RETENTION_DAYS", "3651"),
+    ("INLINE_DEFINITIONS", "perhaps"),
+    ("OPENAI_MODELS", "gpt-6-luna,,gpt-6-sol"),
+    ("OPENAI_MAX_OUTPUT_TOKENS", "15"),
+    ("OUTGOING_LINKS", "some"),
+    ("OUTGOING_LINK_HOSTS", "https://acme.com"),
+    ("OUTGOING_MAX_CHARACTERS", "0"),
+    ("OUTGOING_PHONE_NUMBERS", "none"),
+    ("OUTGOING_MODERATION", "perhaps"),
 ]
 
 
@@ -224,6 +240,8 @@ def test_all_faults_are_reported_together() -> None:
         pytest.param({"VISIBILITY_TIMEOUT_SECONDS": "157"}, "VISIBILITY_TIMEOUT_SECONDS", id="visibility"),
         pytest.param({"HEARTBEAT_INTERVAL_SECONDS": "323"}, "HEARTBEAT_INTERVAL_SECONDS", id="heartbeat"),
         pytest.param({"RECORD_RETENTION_DAYS": "29"}, "RECORD_RETENTION_DAYS", id="retention"),
+        pytest.param({"OUTGOING_LINKS": "given", "OPENAI_API": "assistants"}, "OUTGOING_LINKS", id="given links"),
+        pytest.param({"OPENAI_MODELS": "gpt-6-sol,gpt-6-astra"}, "OPENAI_MODELS", id="models"),
     ],
 )
 def test_variables_that_contradict_each_other_are_refused(variables: dict[str, str], named: str) -> None:
@@ -241,6 +259,9 @@ def test_variables_that_contradict_each_other_are_refused(variables: dict[str, s
         pytest.param({"VISIBILITY_TIMEOUT_SECONDS": "158"}, id="visibility"),
         pytest.param({"HEARTBEAT_INTERVAL_SECONDS": "322"}, id="heartbeat"),
         pytest.param({"RECORD_RETENTION_DAYS": "30"}, id="retention"),
+        pytest.param({"OUTGOING_LINKS": "given"}, id="given links"),
+        pytest.param({"OUTGOING_LINKS": "listed", "OPENAI_API": "assistants"}, id="listed links"),
+        pytest.param({"OPENAI_MODELS": "gpt-6-luna,gpt-6-astra"}, id="models"),
     ],
 )
 def test_the_limits_themselves_are_accepted(variables: dict[str, str]) -> None:

@@ -63,8 +63,9 @@ run "without_settings_the_function_gets_only_what_terraform_knows" {
       VISIBILITY_TIMEOUT_SECONDS = "360"
       MAX_RECEIVE_COUNT          = "3"
       VERSION                    = "unknown"
+      OUTGOING_LINKS             = "given"
     })
-    error_message = "A setting left out is the function's own default."
+    error_message = "A setting left out is the function's own default, but for links, where Terraform is stricter."
   }
 }
 
@@ -89,6 +90,14 @@ run "every_setting_becomes_the_variable_of_its_name" {
       reconcile_after_seconds    = 30
       max_message_parts          = 1
       record_retention_days      = 400
+      openai_models              = "gpt-6-luna,gpt-6.1-terra"
+      openai_max_output_tokens   = 4000
+      inline_definitions         = true
+      outgoing_links             = "listed"
+      outgoing_link_hosts        = "acme.com,*.acme.com"
+      outgoing_max_characters    = 900
+      outgoing_phone_numbers     = "own"
+      outgoing_moderation        = true
     }
   }
   assert {
@@ -115,9 +124,69 @@ run "every_setting_becomes_the_variable_of_its_name" {
       RECONCILE_AFTER_SECONDS      = "30"
       MAX_MESSAGE_PARTS            = "1"
       RECORD_RETENTION_DAYS        = "400"
+      OPENAI_MODELS                = "gpt-6-luna,gpt-6.1-terra"
+      OPENAI_MAX_OUTPUT_TOKENS     = "4000"
+      INLINE_DEFINITIONS           = "true"
+      OUTGOING_LINKS               = "listed"
+      OUTGOING_LINK_HOSTS          = "acme.com,*.acme.com"
+      OUTGOING_MAX_CHARACTERS      = "900"
+      OUTGOING_PHONE_NUMBERS       = "own"
+      OUTGOING_MODERATION          = "true"
     })
     error_message = "lambda/utils/settings.py reads these names."
   }
+}
+
+run "an_assistants_server_can_not_tell_which_links_are_given" {
+  variables {
+    settings = { openai_api = "assistants" }
+  }
+  assert {
+    condition     = aws_lambda_function.this.environment[0].variables.OUTGOING_LINKS == "any"
+    error_message = "The function refuses to start with given links then."
+  }
+}
+
+run "given_links_need_definitions_of_ours" {
+  variables {
+    settings = { openai_api = "assistants", outgoing_links = "given" }
+  }
+  expect_failures = [var.settings]
+}
+
+run "links_are_any_listed_or_given" {
+  variables {
+    settings = { outgoing_links = "some" }
+  }
+  expect_failures = [var.settings]
+}
+
+run "a_host_has_no_scheme" {
+  variables {
+    settings = { outgoing_link_hosts = "https://acme.com" }
+  }
+  expect_failures = [var.settings]
+}
+
+run "phone_numbers_are_any_or_the_companys" {
+  variables {
+    settings = { outgoing_phone_numbers = "none" }
+  }
+  expect_failures = [var.settings]
+}
+
+run "the_models_include_the_default_one" {
+  variables {
+    settings = { openai_models = "gpt-6-astra" }
+  }
+  expect_failures = [var.settings]
+}
+
+run "a_model_has_a_models_name" {
+  variables {
+    settings = { openai_models = "gpt-6-luna,gpt 6" }
+  }
+  expect_failures = [var.settings]
 }
 
 run "one_failed_message_does_not_bring_back_its_batch" {
