@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 
 from ops.commands.attention import attention
 from ops.commands.context import replay, validate
+from ops.commands.deliveries import pause, resume
 from ops.commands.doctor import doctor
 from ops.commands.drop import drop
 from ops.commands.export import export
@@ -78,6 +79,8 @@ def _options(
 dlq = typer.Typer(no_args_is_help=True, help="The dead-letter queue: what is in it and why, and the way back.")
 
 command(app, "doctor")(doctor)
+command(app, "pause")(pause)
+command(app, "resume")(resume)
 command(app, "attention")(attention)
 command(app, "find")(find)
 command(app, "show")(show)

@@ -60,6 +60,14 @@ class Patient:
             return [mapping for page in pages for mapping in page["EventSourceMappings"]]
 
     @property
+    def own_mappings(self) -> list[Mapping[str, Any]]:
+        """Those of them that feed the function, or one of its aliases."""
+        return [mapping for mapping in self.mappings if self.feeds_the_function(mapping)]
+
+    def feeds_the_function(self, mapping: Mapping[str, Any]) -> bool:
+        return str(mapping.get("FunctionArn", "")).split(":")[6:7] == [self.names.function]
+
+    @property
     def invoked(self) -> str:
         """What the queue invokes: the function, or one of its aliases."""
         suffix = f":function:{self.names.function}"
@@ -79,6 +87,12 @@ class Patient:
         """Configuration of the version that the queue invokes."""
         with asking_for(f"the function {self.names.function}", self.aws.where):
             return self.aws.functions.get_function_configuration(FunctionName=self.invoked)
+
+    @cached_property
+    def code_location(self) -> str:
+        """Where the function's package can be fetched for some minutes."""
+        with asking_for(f"the function {self.names.function}", self.aws.where):
+            return str(self.aws.functions.get_function(FunctionName=self.invoked)["Code"].get("Location", ""))
 
     @cached_property
     def settings(self) -> Settings:

@@ -14,6 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from ops.aws import Aws, connect
 from ops.aws_errors import explain
+from ops.checks.package import fetch
 from ops.errors import ExitCode, OpsError
 from ops.names import Names
 from ops.screen import Screen
@@ -40,6 +41,7 @@ class World:
     someone_there: Callable[[], bool] = field(default=lambda: sys.stdin.isatty())  # noqa: PLW0108 - a test replaces sys.stdin
     now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
     sleep: Callable[[float], None] = time.sleep
+    fetch: Callable[[str], bytes] = fetch
     vendors: "Callable[[], Vendors]" = _vendors
 
 

@@ -9,8 +9,10 @@ from twilio.base.exceptions import TwilioException
 
 from core.errors import CredentialsRejectedError, PermanentError, ProcessorError
 from core.ports import TwilioCredentials, TwilioMessage
+from ops import LAMBDA
 from ops.answers import Finding, fail, ok, skip, warn
 from ops.eraser import Eraser
+from ops.template_variables import judge_variables, schemas_of
 from services.openai_client import OpenAIClients
 from services.openai_client import classify as classify_openai
 from services.twilio_http import AnswerLostError, NotSentError, OneShotHttpClient
@@ -84,6 +86,17 @@ class Vendors:
         """List the messages from one number to another; raises as the function's own gateway does."""
         gateway = TwilioWhatsApp(TIMEOUT_SECONDS, self._now, settings.twilio_api_base_url)
         return gateway.list_messages(to, from_, credentials, since)
+
+    def variables(self, credentials: TwilioCredentials, settings: Settings) -> Finding:
+        """Compare the template's variables with its samples and with the assistant definitions of this checkout."""
+        if settings.twilio_api_base_url is not None or settings.openai_api != "responses":
+            return skip("variables", "not asked, as the vendors are others")
+        http = OneShotHttpClient(TIMEOUT_SECONDS, self._now)
+        try:
+            content = make_client(credentials, http).content.v1.contents(credentials.template_sid).fetch()
+        except (TwilioException, NotSentError, AnswerLostError) as exc:
+            return skip("variables", str(classify_twilio(exc, http, creating=False)))
+        return judge_variables(content.types, content.variables, schemas_of(LAMBDA / "assistants"))
 
     def template(self, credentials: TwilioCredentials, settings: Settings) -> Finding:
         """Ask whether WhatsApp has approved the template."""

@@ -38,7 +38,7 @@ from ops.answers.dead_letters import (
     ReasonGroup,
     Redrive,
 )
-from ops.answers.diagnosis import Diagnosis, Finding, Verdict, fail, not_checked, ok, skip, warn
+from ops.answers.diagnosis import Deliveries, Diagnosis, Finding, Verdict, fail, not_checked, ok, skip, warn
 from ops.answers.people import ExportedConversation, ExportedMessage, Forgetting, Forgotten, PersonExport
 
 ANSWERS: dict[str, type[Answer]] = {
@@ -57,6 +57,8 @@ ANSWERS: dict[str, type[Answer]] = {
     "replay": Replay,
     "validate": Validation,
     "doctor": Diagnosis,
+    "pause": Deliveries,
+    "resume": Deliveries,
     "(error)": Problem,
 }
 """Command to what it prints with `--json`."""
@@ -71,6 +73,7 @@ __all__ = [
     "Conversations",
     "DeadLetter",
     "DeadLetters",
+    "Deliveries",
     "Diagnosis",
     "Dropped",
     "Example",

@@ -13,6 +13,8 @@ class Replay(Answer):
     conversation_id: str
     recipient: str
     status_before: str | None = Field(description="Status of the conversation's record, if there was one.")
+    nothing_goes_out: bool = Field(description="The conversation is closed: this is acknowledged as a duplicate.")
+    again_after: str | None = Field(description="With --again: the conversation that this one repeats.")
 
 
 class FileVerdict(Answer):

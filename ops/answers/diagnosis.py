@@ -53,6 +53,18 @@ def not_checked(check: str, exc: Exception) -> Finding:
     )
 
 
+class Deliveries(Answer):
+    """Answer of `pause` and `resume`."""
+
+    queue: str
+    function: str
+    wanted: str = Field(description="`on` or `off`.")
+    states: list[str] = Field(description="Of each event source mapping, as AWS names them.")
+    changed: bool = Field(description="Something had to be switched.")
+    settled: bool = Field(description="The mappings are as wanted; they need up to a minute.")
+    waiting: int = Field(description="Messages on the queue, approximately.")
+
+
 class Diagnosis(Answer):
     """Answer of `doctor`."""
 

@@ -53,8 +53,6 @@ def check_settings(patient: Patient) -> Iterator[Finding]:
 def _disagreements(patient: Patient, settings: Settings) -> Iterator[str]:
     """Find settings that are valid and belong to other resources."""
     queue = patient.queue
-    if settings.queue_url.rpartition("/")[2] != patient.names.queue:
-        yield f"WHATSAPP_QUEUE_URL is not {patient.names.queue}"
     if settings.conversations_table_name != patient.names.table:
         yield f"the table is {settings.conversations_table_name}, not {patient.names.table}"
     partition = next(key["AttributeName"] for key in patient.table["KeySchema"] if key["KeyType"] == "HASH")
@@ -78,7 +76,7 @@ def check_event_source(patient: Patient) -> Iterator[Finding]:
     if not mappings:
         yield fail("event source", "nothing takes messages from the queue", patient.deploy)
         return
-    ours = [mapping for mapping in mappings if _feeds(mapping, patient.names.function)]
+    ours = patient.own_mappings
     if len(ours) < len(mappings):
         others = ", ".join(sorted({_function(mapping) for mapping in mappings} - {patient.names.function}))
         yield fail("event source", f"another function takes from the queue too: {others}", "Delete its mapping.")
@@ -101,7 +99,7 @@ def _judge(mapping: Mapping[str, Any]) -> Finding:
         return fail(
             "event source",
             f"{state.lower()}: messages wait on the queue",
-            f"When they may go: aws lambda update-event-source-mapping --uuid {mapping['UUID']} --enabled",
+            "When they may go: ops resume",
         )
     if state != "Enabled":
         return warn("event source", f"{state.lower()}", "Look again in a minute.")
@@ -137,7 +135,3 @@ def check_log_group(patient: Patient) -> Iterator[Finding]:
 
 def _function(mapping: Mapping[str, Any]) -> str:
     return str(mapping.get("FunctionArn", "")).split(":")[6]
-
-
-def _feeds(mapping: Mapping[str, Any], function: str) -> bool:
-    return _function(mapping) == function

@@ -80,6 +80,7 @@ def _check_one(
     yield _asked("Twilio key", vendors.twilio, secret, settings)
     if secret.template_sid:
         yield _asked("template", vendors.template, secret, settings)
+        yield _asked("variables", vendors.variables, secret, settings)
     else:
         yield skip("template", f"{name} names none: messages go out free-form, within WhatsApp's 24-hour window")
 

@@ -1,7 +1,9 @@
 """`validate` and `replay`: Context Objects from files."""
 
+import json
 import sys
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +11,7 @@ import typer
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from core.conversation import ConversationKey
+from core.conversation import ConversationKey, Standing
 from ops import LAMBDA
 from ops.answers import FileVerdict, Replay, Validation
 from ops.aws_errors import asking_for
@@ -20,8 +22,9 @@ from ops.render import BAD, GOOD, STRONG, WARN, counted, indented, pairs
 from ops.screen import Screen
 from ops.session import Session, World, reporting
 from ops.table import ConversationTable
+from services.conversation_item import read_standing
 from utils.assistant_definition import AssistantDefinitions, DefinitionFileError
-from utils.context_model import ContextObject
+from utils.context_model import MAX_ID_LENGTH, MAX_KEY_BYTES, ContextObject
 from utils.context_processor import InvalidContextError, parse_context
 
 STDIN = "-"
@@ -114,40 +117,65 @@ def replay(
     session: Session,
     file: Annotated[str, typer.Argument(metavar="FILE", help="A Context Object; - for standard input, with --yes.")],
     *,
+    again: Annotated[
+        bool, typer.Option("--again", help="Under a new conversation id: the recipient gets another message.")
+    ] = False,
     unmask: Unmask = False,
     yes: Yes = False,
 ) -> None:
     """Send one Context Object file to the queue.
 
-    A conversation that is closed is not sent again; one that failed goes on from what its record says.
+    A conversation that is closed is not sent again, unless with --again; one that failed resumes from its record.
     """
     read = read_file(file)
     if read.context is None:
         raise OpsError(f"{file} is not a valid Context Object: {read.faults[0]}", "`ops validate` lists every fault.")
-    key = ConversationKey(
+    named = ConversationKey(
         read.context.frontend_payload.recipient_data.recipient_tel, read.context.conversation_data.conversation_id
     )
     aws = session.aws
     queue = find_queue(aws, session.names.queue)
-    record = ConversationTable(aws, session.names).states([key]).get(key)
-    status = record and record["conversation_status"]
+    record = ConversationTable(aws, session.names).states([named]).get(named)
+    status = record and record.get("conversation_status", "closed")
+    body, key = _renamed(read.body, named, session.world.now()) if again else (read.body, named)
+    nothing = not again and record is not None and read_standing(record) is Standing.CLOSED
     for warning in read.warnings:
         session.screen.note(f"Warning: {warning}")
-    question = (
-        f"Send {key.conversation_id} for {key.recipient_tel} to {queue.name} (account {queue.account}, {aws.where};"
-        f" {f'its record says {status}' if status else 'it has no record yet'})?"
-    )
-    session.screen.confirm(question, yes=yes)
+    if nothing:
+        session.screen.note(
+            f"Nothing will go out: {key.conversation_id} is closed, so the message is acknowledged as a duplicate."
+            " To send it once more on purpose: --again"
+        )
+    known = f"its record says {status}" if status else "it has no record yet"
+    what = f"{key.conversation_id} for {key.recipient_tel}"
+    if again:
+        known = f"{named.conversation_id} {'has the status ' + status if status else 'has no record'}"
+        what = f"{what}, a new conversation: the recipient gets another message,"
+    session.screen.confirm(f"Send {what} to {queue.name} (account {queue.account}, {aws.where}; {known})?", yes=yes)
     with asking_for(f"the queue {queue.name}", aws.where):
-        message_id = aws.sqs.send_message(QueueUrl=queue.url, MessageBody=read.body)["MessageId"]
+        message_id = aws.sqs.send_message(QueueUrl=queue.url, MessageBody=body)["MessageId"]
     answer = Replay(
         queue=queue.name,
         message_id=message_id,
         conversation_id=key.conversation_id,
         recipient=key.recipient_tel,
         status_before=status,
+        nothing_goes_out=nothing,
+        again_after=named.conversation_id if again else None,
     )
     session.screen.answer(answer, _render_replay, unmask=unmask)
+
+
+def _renamed(body: str, named: ConversationKey, now: datetime) -> tuple[str, ConversationKey]:
+    """Return the Context Object as a new conversation, in a thread of its own at OpenAI."""
+    ending = f"-again-{now:%Y%m%d%H%M%S}"
+    start = named.conversation_id.encode()[: MAX_KEY_BYTES - len(ending)].decode(errors="ignore")
+    conversation_id = start[: MAX_ID_LENGTH - len(ending)] + ending
+    context = json.loads(body)
+    context["conversation_data"] = {
+        name: value for name, value in context["conversation_data"].items() if name != "thread_id"
+    } | {"conversation_id": conversation_id}
+    return json.dumps(context, ensure_ascii=False), ConversationKey(named.recipient_tel, conversation_id)
 
 
 def _render_validation(answer: Validation) -> RenderableType:
@@ -167,8 +195,10 @@ def _render_replay(answer: Replay) -> RenderableType:
     return pairs(
         {
             "Sent": answer.message_id,
+            "Means": "nothing goes out: the conversation is closed" if answer.nothing_goes_out else None,
             "To": answer.queue,
             "Conversation": answer.conversation_id,
+            "Once more": f"after {answer.again_after}" if answer.again_after else None,
             "Recipient": answer.recipient,
             "Follow it": f"ops trace {answer.conversation_id}",
         }

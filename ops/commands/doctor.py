@@ -10,6 +10,8 @@ from rich.text import Text
 from ops.answers import Diagnosis, Finding, Verdict, fail, not_checked, skip
 from ops.checks.alarms import check_alarms, check_listeners
 from ops.checks.function import check_event_source, check_function, check_log_group, check_settings
+from ops.checks.names import check_names
+from ops.checks.package import check_package
 from ops.checks.queues import check_account, check_dead_letter_queue, check_queue, check_redrive_policy
 from ops.checks.table import check_attention, check_table
 from ops.errors import AwsError, ExitCode
@@ -31,9 +33,10 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("event source", check_event_source),
     ("log group", check_log_group),
     ("alarms", check_alarms),
+    ("names", check_names),
     ("listeners", check_listeners),
 )
-"""In the order in which they are shown; those of the secrets follow."""
+"""In the order in which they are shown; those of the package and the secrets follow."""
 
 _STYLES = {Verdict.OK: GOOD, Verdict.WARNING: WARN, Verdict.FAILED: f"{STRONG} {BAD}", Verdict.SKIPPED: DIM}
 
@@ -45,7 +48,11 @@ def doctor(
     no_secrets: NoSecrets = False,
 ) -> None:
     """Check a deployment from queue to alarms, secrets and vendors' keys included; a verdict and advice per line."""
-    checks = [*CHECKS, ("secrets", _secrets_check(session, secret or [], no_secrets=no_secrets))]
+    checks = [
+        *CHECKS,
+        ("package", check_package(session.world.fetch)),
+        ("secrets", _secrets_check(session, secret or [], no_secrets=no_secrets)),
+    ]
     patient, findings = Patient(session.aws, session.names), list[Finding]()
     with session.screen.progress("examining") as tick:
         try:

@@ -49,6 +49,7 @@ class Ops:
             someone_there=lambda: self.someone_there,
             now=self.clock.now,
             sleep=self.clock.sleep,
+            fetch=self.aws.package,
             vendors=lambda: self.vendors,
         )
         unset = ("OPS_ENV", "AWS_REGION", "AWS_PROFILE", "FORCE_COLOR", "NO_COLOR")

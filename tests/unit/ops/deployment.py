@@ -14,6 +14,23 @@ OPENAI_SECRET = "openai-api-key/whatsapp"
 TWILIO_SECRET = "whatsapp-credentials/acme/spring/twilio"
 
 
+_NAMESPACE = "AIComms/WhatsAppProcessor/Dev"
+WATCHED: dict[str, dict[str, Any]] = {
+    "FinalDbUpdateFailure": {"Namespace": _NAMESPACE, "MetricName": "FinalDbUpdateFailureCount"},
+    "HeartbeatLost": {"Namespace": _NAMESPACE, "MetricName": "HeartbeatLost"},
+    "DeadLetterQueueDepth": {
+        "Namespace": "AWS/SQS",
+        "MetricName": "ApproximateNumberOfMessagesVisible",
+        "Dimensions": [{"Name": "QueueName", "Value": DLQ}],
+    },
+    "Errors": {
+        "Namespace": "AWS/Lambda",
+        "MetricName": "Errors",
+        "Dimensions": [{"Name": "FunctionName", "Value": NAMES.function}],
+    },
+}
+
+
 class Deployment:
     """What AWS says of the environment `dev`."""
 
@@ -74,6 +91,7 @@ class Deployment:
                 "ActionsEnabled": True,
                 "AlarmActions": [] if about == "Paging" else [TOPIC],
                 "StateValue": "OK",
+                **WATCHED.get(about, {}),
             }
             for about in ALARMS
         }
@@ -91,6 +109,9 @@ class Deployment:
         self.identity = Canned(get_caller_identity={"Account": ACCOUNT})
         self.functions = Canned(
             get_function_configuration=self._function,
+            get_function={"Code": {"Location": "https://packages.test/1"}},
+            update_event_source_mapping=self._switch,
+            get_event_source_mapping=lambda UUID: next(m for m in self.mappings if m["UUID"] == UUID),  # noqa: N803
             list_event_source_mappings=lambda **_: {"EventSourceMappings": self.mappings},
         )
         aws.others = {
@@ -116,6 +137,13 @@ class Deployment:
     def _function(self, *, FunctionName: str) -> dict[str, Any]:  # noqa: N803 - boto3's name
         self.asked_functions.append(FunctionName)
         return self.function
+
+    def _switch(self, *, UUID: str, Enabled: bool) -> dict[str, Any]:  # noqa: N803 - boto3's names
+        """Switch a mapping, which takes AWS a moment."""
+        for mapping in self.mappings:
+            if mapping["UUID"] == UUID:
+                mapping["State"] = "Enabled" if Enabled else "Disabled"
+        return {}
 
     def _secret(self, *, SecretId: str) -> dict[str, str]:  # noqa: N803 - boto3's name
         value = self.secrets.get(SecretId, client_error("ResourceNotFoundException", "GetSecretValue"))

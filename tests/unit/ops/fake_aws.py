@@ -2,9 +2,11 @@
 
 # ruff: noqa: N803 - boto3 names its arguments
 
+import io
 import itertools
 import json
 import re
+import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -368,7 +370,8 @@ class FakeLogs(FakeClient):
 
     def describe_metric_filters(self, *, logGroupName: str) -> dict[str, Any]:
         self._check("describe_metric_filters", logGroupName)
-        return {"metricFilters": [{"filterName": name} for name in self.metric_filters]}
+        made = {"metricNamespace": "AIComms/WhatsAppProcessor/Dev", "metricName": "FinalDbUpdateFailureCount"}
+        return {"metricFilters": [{"filterName": n, "metricTransformations": [made]} for n in self.metric_filters]}
 
     def describe_log_streams(self, *, logGroupName: str) -> list[dict[str, Any]]:
         self._check("describe_log_streams", logGroupName)
@@ -427,6 +430,7 @@ class FakeAws(Aws):
 
     Attributes:
         others: Clients of services that only some commands need.
+        compiled: Names of the compiled modules in the function's package.
     """
 
     def __init__(self, clock: FakeClock, *, endpoint: str | None = None, has_move_task: bool = True) -> None:
@@ -435,7 +439,17 @@ class FakeAws(Aws):
         self.fake_dynamodb = FakeDynamoDB("conversations-dev")
         self.fake_logs = FakeLogs("/aws/lambda/whatsapp-channel-processor-dev")
         self.others: dict[str, Any] = {}
+        self.compiled = ["pydantic_core/_pydantic_core.cpython-313-x86_64-linux-gnu.so"]
         super().__init__(self._client, REGION, endpoint)
+
+    def package(self, location: str) -> bytes:
+        """Return the function's package."""
+        assert location == "https://packages.test/1"
+        file = io.BytesIO()
+        with zipfile.ZipFile(file, "w") as package:
+            for name in ("index.py", *self.compiled):
+                package.writestr(name, "")
+        return file.getvalue()
 
     def _client(self, service: str) -> Any:
         known = {"sqs": self.fake_sqs, "dynamodb": self.fake_dynamodb, "logs": self.fake_logs, **self.others}

@@ -34,6 +34,11 @@ COMMANDS = [
     ("dlq", "peek"),
     ("dlq", "redrive", "--all", "--yes"),
     ("doctor", "--no-secrets"),
+    ("pause", "--yes"),
+    ("export", "+447700900123"),
+    ("forget", "+447700900123", "--dry-run"),
+    ("dlq", "show", "m-1"),
+    ("dlq", "drop", "m-1"),
 ]
 """Every command that asks AWS, besides `replay`, which takes a file."""
 

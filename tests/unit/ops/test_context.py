@@ -12,6 +12,7 @@ from sandbox.context_objects import make_body
 from tests.unit.ops.conftest import Ops
 from tests.unit.ops.fake_aws import QUEUE, FakeAws, client_error
 from tests.unit.ops.records import make_closed_record
+from utils.context_processor import parse_context
 
 OPENAI = "company_data_payload__ai_config__openai_config__whatsapp"
 FAULTS: dict[str, Any] = {
@@ -126,6 +127,8 @@ def test_replay_sends_the_file_as_it_is(ops: Ops, aws: FakeAws, context_file: Pa
         "conversation_id": "conv-0001",
         "recipient": "+44******0123",
         "status_before": None,
+        "nothing_goes_out": False,
+        "again_after": None,
     }
 
 
@@ -148,6 +151,48 @@ def test_question_says_where_and_what_the_record_says(ops: Ops, aws: FakeAws, co
         f"Send conv-0001 for +44******0123 to {QUEUE} (account 123456789012, eu-west-1;"
         " its record says initial_message_sent)? [y/N]" in " ".join(ended.err.split())
     )
+    assert aws.fake_sqs.bodies(QUEUE) == []
+
+
+def test_replay_of_a_closed_conversation_says_that_nothing_will_go_out(
+    ops: Ops, aws: FakeAws, context_file: Path
+) -> None:
+    aws.fake_dynamodb.put(make_closed_record(conversation_status="human_took_over", closed_at="x"))
+
+    ended = ops("replay", str(context_file), "--yes")
+
+    assert "Nothing will go out: conv-0001 is closed" in ended.err
+    assert "--again" in ended.err
+    assert "Means         nothing goes out: the conversation is closed\n" in ended.out
+
+
+@pytest.mark.parametrize("conversation_id", ["conv-0001", "c" * 508, "é" * 500])
+def test_sending_again_is_a_new_conversation_in_a_new_thread(
+    ops: Ops, aws: FakeAws, context_file: Path, conversation_id: str
+) -> None:
+    body = make_body(conversation_id=conversation_id, conversation_data__thread_id="conv_old")
+    context_file.write_text(body, encoding="utf-8")
+    aws.fake_dynamodb.put(make_closed_record(conversation_id))
+
+    answer = ops.json("replay", str(context_file), "--again", "--yes")
+
+    (sent,) = aws.fake_sqs.bodies(QUEUE)
+    context = parse_context(sent)
+    assert answer["conversation_id"] == context.conversation_data.conversation_id != conversation_id
+    assert answer["conversation_id"].endswith("-again-20261122090000")
+    assert context.conversation_data.thread_id is None
+    assert (answer["again_after"], answer["nothing_goes_out"]) == (conversation_id, False)
+    assert json.loads(sent)["frontend_payload"] == json.loads(body)["frontend_payload"]
+
+
+def test_question_says_that_the_recipient_gets_another_message(ops: Ops, aws: FakeAws, context_file: Path) -> None:
+    aws.fake_dynamodb.put(make_closed_record())
+    ops.someone_there = True
+
+    ended = ops("replay", str(context_file), "--again", given="n\n")
+
+    assert "a new conversation: the recipient gets another message" in " ".join(ended.err.split())
+    assert "conv-0001 has the status initial_message_sent" in " ".join(ended.err.split())
     assert aws.fake_sqs.bodies(QUEUE) == []
 
 

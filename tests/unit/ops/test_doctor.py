@@ -35,6 +35,9 @@ class AcceptingVendors:
         self.asked.append(f"template {credentials.template_sid}")
         return ok("template", "approved")
 
+    def variables(self, _credentials: Any, _settings: Any) -> Finding:
+        return ok("variables", "1, 2, 3")
+
 
 @pytest.fixture
 def vendors(ops: Ops) -> AcceptingVendors:
@@ -68,12 +71,15 @@ def test_deployment_in_order_has_only_good_lines(ops: Ops, deployment: Deploymen
         "log group",
         "metric filter",
         "alarms",
+        "names",
         "listeners",
+        "package",
         "secret",
         "OpenAI key",
         "secret",
         "Twilio key",
         "template",
+        "variables",
     ]
     assert vendors.asked == ["openai sk-test-key", "twilio the-token", f"template {'HX' + '1' * 32}"]
     assert deployment.asked_functions == ["whatsapp-channel-processor-dev"]
@@ -88,7 +94,7 @@ def test_terminal_shows_a_verdict_a_line_and_a_summary(ops: Ops, deployment: Dep
     assert f"ok    queue           {QUEUE}, 0 waiting, 0 in work\n" in shown.out
     assert "warn  listeners       nobody listens to ai-comms-critical-alerts-dev\n" in shown.out
     assert f"\n{' ' * 22}docs/deploying.md, 6. Be told\n" in shown.out
-    assert shown.out.endswith("\ndev is in order: 18 ok, 1 warning\n")
+    assert shown.out.endswith("\ndev is in order: 21 ok, 1 warning\n")
 
 
 def test_a_failure_ends_with_its_exit_code(ops: Ops, deployment: Deployment) -> None:
@@ -97,7 +103,7 @@ def test_a_failure_ends_with_its_exit_code(ops: Ops, deployment: Deployment) -> 
     shown = ops("doctor")
 
     assert shown.exit_code == 1
-    assert "dev is not in order: 18 ok, 1 failed" in shown.out
+    assert "dev is not in order: 21 ok, 1 failed" in shown.out
     assert "Deploy again: make deploy ENV=dev" in shown.out
 
 
@@ -219,10 +225,59 @@ PROBLEMS: list[Any] = [
     ),
     pytest.param(
         lambda d: d.variables.update(WHATSAPP_QUEUE_URL="https://sqs.test/other"),
-        "settings",
+        "names",
         "fail",
-        f"WHATSAPP_QUEUE_URL is not {QUEUE}",
+        f"the queue is {QUEUE}",
         id="other queue",
+    ),
+    pytest.param(
+        lambda d: d.function.update(LoggingConfig={"LogGroup": "/aws/lambda/other"}),
+        "names",
+        "fail",
+        "writes its log to /aws/lambda/other",
+        id="other log group",
+    ),
+    pytest.param(
+        lambda d: d.variables.update(METRICS_NAMESPACE="AIComms/WhatsAppProcessor/Prod"),
+        "names",
+        "fail",
+        "HeartbeatLostAlarm-Dev watches AIComms/WhatsAppProcessor/Dev, the function writes to AIComms",
+        id="other namespace",
+    ),
+    pytest.param(
+        lambda d: d.alarms["FinalDbUpdateFailure"].update(MetricName="Other"),
+        "names",
+        "fail",
+        "the critical alarm watches AIComms/WhatsAppProcessor/Dev/Other",
+        id="other metric",
+    ),
+    pytest.param(
+        lambda d: d.alarms["Errors"].update(Dimensions=[{"Name": "FunctionName", "Value": "other"}]),
+        "names",
+        "fail",
+        "ErrorsAlarm-Dev watches other, not whatsapp-channel-processor-dev",
+        id="alarm of another function",
+    ),
+    pytest.param(
+        lambda d: d.aws.compiled.append("x/y.cpython-311-x86_64-linux-gnu.so"),
+        "package",
+        "fail",
+        "built for python3.11 on x86_64; the function is python3.13 on x86_64",
+        id="package for another Python",
+    ),
+    pytest.param(
+        lambda d: d.function.update(Architectures=["arm64"]),
+        "package",
+        "fail",
+        "built for python3.13 on x86_64; the function is python3.13 on arm64",
+        id="package for another processor",
+    ),
+    pytest.param(
+        lambda d: d.functions.errors.update(get_function=client_error("AccessDeniedException", "GetFunction")),
+        "package",
+        "skip",
+        "not looked at: that takes lambda:GetFunction",
+        id="package that may not be read",
     ),
     pytest.param(
         lambda d: d.variables.update(CONVERSATIONS_TABLE_NAME_DEV="conversations-prod"),
@@ -525,7 +580,13 @@ def test_check_that_fails_unforeseen_is_one_line_and_hides_no_other(
 
 
 @pytest.mark.parametrize(
-    ("question", "check"), [("openai", "OpenAI key"), ("twilio", "Twilio key"), ("template", "template")]
+    ("question", "check"),
+    [
+        ("openai", "OpenAI key"),
+        ("twilio", "Twilio key"),
+        ("template", "template"),
+        ("variables", "variables"),
+    ],
 )
 def test_vendor_that_fails_unforeseen_is_one_line_of_one_secret(
     ops: Ops,
@@ -540,12 +601,13 @@ def test_vendor_that_fails_unforeseen_is_one_line_of_one_secret(
     findings = ops.json("doctor")["findings"]
 
     assert [finding["check"] for finding in findings if finding["verdict"] == "fail"] == [check]
-    assert [finding["check"] for finding in findings][-5:] == [
+    assert [finding["check"] for finding in findings][-6:] == [
         "secret",
         "OpenAI key",
         "secret",
         "Twilio key",
         "template",
+        "variables",
     ]
     assert deployment.asked_functions
 

@@ -8,6 +8,7 @@ import pytest
 
 from core.ports import TwilioCredentials
 from ops.answers import Finding
+from ops.template_variables import judge_variables
 from ops.vendors import Vendors
 from services import twilio_http
 from tests.fakes.clock import FakeClock
@@ -147,6 +148,56 @@ def test_template_is_judged_by_its_approval(
 
     assert (finding.check, finding.verdict, finding.detail) == ("template", verdict, detail)
     assert wire.requests == [("GET", f"https://content.twilio.com/v1/Content/{TEMPLATE}/ApprovalRequests")]
+
+
+def content(text: str, **samples: str) -> dict[str, Any]:
+    return {"sid": TEMPLATE, "types": {"twilio/text": {"body": text}}, "variables": samples}
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "verdict", "detail"),
+    [
+        pytest.param(
+            200,
+            content("{{1}} of {{2}}: {{ 3 }}", **{"1": "a", "2": "b", "3": "c"}),
+            "ok",
+            "1, 2, 3, as first-contact writes them",
+            id="fits",
+        ),
+        pytest.param(
+            200,
+            content("{{1}} {{2}} {{3}} {{4}} {{5}}", **{str(n): "a" for n in range(1, 6)}),
+            "fail",
+            "the template asks for 1, 2, 3, 4, 5; first-contact writes 1, 2, 3",
+            id="more",
+        ),
+        pytest.param(200, content("{{1}}"), "warn", "no sample value for 1", id="no sample"),
+        pytest.param(200, content("Hello"), "ok", "the template has none", id="none"),
+        pytest.param(404, {"code": 20404}, "skip", "404", id="unknown"),
+    ],
+)
+def test_variables_are_held_to_the_definitions(
+    monkeypatch: pytest.MonkeyPatch, status: int, body: Any, verdict: str, detail: str
+) -> None:
+    wire = TwilioWire(status, body)
+    monkeypatch.setattr(twilio_http, "exchange", wire)
+
+    finding = Vendors(now=FakeClock().now).variables(CREDENTIALS, make_settings())
+
+    assert (finding.check, finding.verdict) == ("variables", verdict)
+    assert detail in finding.detail
+    assert wire.requests == [("GET", f"https://content.twilio.com/v1/Content/{TEMPLATE}")]
+
+
+@pytest.mark.parametrize(
+    ("schemas", "verdict"),
+    [({}, "skip"), ({"plain": None}, "warn"), ({"other": {"1"}, "fits": {"1", "2"}}, "ok")],
+    ids=["no definition", "no schema", "one of several"],
+)
+def test_definition_that_says_nothing_is_no_proof(schemas: dict[str, set[str] | None], verdict: str) -> None:
+    finding = judge_variables({"twilio/text": {"body": "{{1}} {{2}}"}}, {"1": "a", "2": "b"}, schemas)
+
+    assert finding.verdict == verdict
 
 
 def test_template_is_not_asked_for_where_twilio_is_somebody_else() -> None:
