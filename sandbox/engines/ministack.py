@@ -27,6 +27,7 @@ from sandbox.engines.engine import (
     aws_environ,
 )
 from sandbox.engines.ports import HOST, free_port, is_free
+from sandbox.folders import remove
 from tools.packaging.target import Arch
 
 MAIN = Path(__file__).with_name("ministack_main.py")
@@ -171,7 +172,7 @@ class MiniStack:
                 self._quietly_reset()
             _end_group(process)
         if self.folder is not None:
-            shutil.rmtree(self.folder, ignore_errors=True)
+            remove(self.folder)
             self.folder = None
 
     def reset(self) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO, Any, Self
 
 from sandbox.engines.engine import Engine
+from sandbox.folders import remove
 from tools.infrastructure.runner import ROOT_MODULE
 
 CACHE = Path(__file__).parents[2] / ".cache" / "stacks"
@@ -97,7 +98,7 @@ class Workspace:
 
     def close(self) -> None:
         if self._lock is None:
-            shutil.rmtree(self.folder, ignore_errors=True)
+            remove(self.folder)
         else:
             with suppress(OSError):
                 self._lock.close()

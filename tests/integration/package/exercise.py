@@ -176,18 +176,20 @@ def exercise_openai_assistants() -> dict[str, Any]:
     from openai import OpenAI
 
     client: Any = OpenAI(api_key=GIVEN["openai_key"], base_url=GIVEN["openai"], max_retries=0, timeout=10)
-    thread = client.beta.threads.create(metadata={"conversation": "c-1"})
-    message = client.beta.threads.messages.create(thread.id, role="user", content="hello")
+    thread = client.beta.threads.create(
+        metadata={"conversation": "c-1"}, messages=[{"role": "user", "content": "hello"}]
+    )
     run = client.beta.threads.runs.create(thread_id=thread.id, assistant_id="asst_1")
     raw = client.beta.threads.runs.with_raw_response.retrieve(run.id, thread_id=thread.id)
     for _ in range(20):
         if run.status == "completed":
             break
         run = client.beta.threads.runs.retrieve(run.id, thread_id=thread.id)
+    messages = client.beta.threads.messages.list(thread.id, order="asc").data
     answers = client.beta.threads.messages.list(thread.id, order="desc", run_id=run.id)
     return {
         "thread": thread.object,
-        "message": message.content[0].type,
+        "message": messages[0].content[0].type,
         "raw_status": raw.status_code,
         "status": run.status,
         "answers": [part.text.value for answer in answers for part in answer.content if part.type == "text"],

@@ -152,7 +152,8 @@ def test_apply_plan_change_destroy(lifecycle: Lifecycle) -> None:
     lifecycle.apply()
     assert but_for_quirks(lifecycle.planned()) == {}
     with lifecycle.in_the_layout_before():
-        assert {change.moved_from for change in lifecycle.plan().changes} == set(lifecycle.resources())
+        kept = {address for address in lifecycle.resources() if ".data." not in address}
+        assert {change.moved_from for change in lifecycle.plan().changes} == kept
         assert but_for_quirks(lifecycle.planned()) == {}
     key = lifecycle.key()
 
