@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from core.conversation import Status
+from core.conversation import Status, WaitReason
 from core.errors import FinalUpdateError, LeaseHeldError, LostLeaseError
 from core.events import Event
 
@@ -64,7 +64,7 @@ class Delivery:
         at = moment_of(line)
         self.receive_count = int(line.get("receive_count", self.receive_count))
         self.steps.append(Step(at, line["event"], *_TOLD[line["event"]](line)))
-        if line["event"] == Event.MESSAGE_FAILED:
+        if line["event"] in {Event.MESSAGE_FAILED, Event.MESSAGE_POSTPONED}:
             self.refused = bool(line.get("permanent"))
             delay = line.get("delay_seconds")
             self.comes_again_at = None if self.refused or delay is None else at + timedelta(seconds=float(delay))
@@ -197,6 +197,23 @@ def _failed(line: Line) -> tuple[Tone, str, str]:
     )
 
 
+WAITS_FOR: Mapping[str, str] = {
+    WaitReason.MODEL: "the model",
+    WaitReason.UNAVAILABLE: "a vendor that does not answer",
+    WaitReason.ACCOUNT: "somebody to put the account right",
+    WaitReason.RECONCILE: "Twilio's list",
+    WaitReason.LEASE: "another delivery",
+    WaitReason.TIME: "the next invocation",
+}
+
+
+def _postponed(line: Line) -> tuple[Tone, str, str]:
+    reason, code = line.get("waits_for", ""), line.get("code", "unknown")
+    why = "" if reason == WaitReason.MODEL else f" ({code})"
+    again = f"Comes again in {seconds(line.get('delay_seconds', 0))}; waiting costs no receive."
+    return Tone.WAIT, f"Waits in the queue for {WAITS_FOR.get(reason, 'something')}{why}", again
+
+
 def _alarm(line: Line) -> tuple[Tone, str, str]:
     detail = (
         f"The message is out ({', '.join(line.get('message_sids', ()))}), DynamoDB refused to note it"
@@ -231,6 +248,10 @@ _TOLD: Mapping[str, Telling] = {
     Event.MESSAGE_SENT: _sent,
     Event.CONVERSATION_CLOSED: _closed,
     Event.MESSAGE_FAILED: _failed,
+    Event.MESSAGE_POSTPONED: _postponed,
+    Event.MESSAGE_NOT_POSTPONED: _with_code(
+        Tone.WAIT, "SQS did not take the message", "It is given back instead, which costs a receive"
+    ),
     Event.SECRET_REFRESHED: _always(
         Tone.GUARD, "Key rotated", "The vendor refused the cached key; Secrets Manager had a newer one."
     ),

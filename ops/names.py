@@ -19,6 +19,10 @@ ALARMS = (
     "DurationNearTimeout",
     "HeartbeatLost",
     "AdoptedUnseen",
+    "ConversationsWaiting",
+    "VendorDown",
+    "AccountFaults",
+    "RunawayContinuations",
     "Paging",
 )
 """Alarms that every environment has."""

@@ -1,12 +1,13 @@
 """Attempt: how far one delivery has come, and how it may wait and repeat."""
 
+import math
 from collections.abc import Callable
 from typing import TypeVar
 
 from core.conversation import ConversationKey, Run, SentPart, Step
 from core.delivery import Delivery
 from core.errors import DeadlineError, LostLeaseError, ProcessorError, TransientError
-from core.ports import Clock
+from core.ports import Clock, Parked
 from core.telemetry import DeliveryFields
 from utils.context_model import ContextObject
 from utils.deadline import Deadline
@@ -35,6 +36,7 @@ class Attempt:
 
     Attributes:
         last_receive: The message goes to the DLQ if it is given back once more.
+        hold_seconds: How long to wait for the model in the function, rather than in the queue.
         step: What the attempt is doing.
         sent: Parts known to be sent, by this attempt or an earlier one.
         maybe_sent: The part after those may be at Twilio without our knowing its id; so it is until the record is read.
@@ -50,17 +52,33 @@ class Attempt:
         jitter: Jitter,
         *,
         last_receive: bool,
+        hold_seconds: float = math.inf,
     ) -> None:
         self.delivery = delivery
         self.context = context
         self.deadline = deadline
         self.last_receive = last_receive
+        self.hold_seconds = hold_seconds
         self.step = Step.CLAIM
         self.sent: list[SentPart] = []
         self.maybe_sent = True
         self.unrecorded_run: Run | None = None
         self._clock = clock
         self._jitter = jitter
+
+    @property
+    def parked(self) -> Parked | None:
+        """The record as the message's continuation says that it waits for a run, if it says so."""
+        continuation, company = self.delivery.continuation, self.context.company_data_payload
+        if continuation is None or continuation.run is None:
+            return None
+        return Parked(
+            continuation.run,
+            continuation.write_number,
+            company.company_id,
+            company.project_id,
+            company.channel_config.whatsapp.company_whatsapp_number,
+        )
 
     @property
     def key(self) -> ConversationKey:
@@ -71,14 +89,7 @@ class Attempt:
 
     def log_fields(self) -> DeliveryFields:
         """What every line about this attempt says."""
-        request = self.context.frontend_payload.request_data
-        return {
-            "message_id": self.delivery.message_id,
-            "receive_count": self.delivery.receive_count,
-            "conversation_id": self.key.conversation_id,
-            "request_id": request.request_id,
-            "recipient": self.key.recipient_tel,
-        }
+        return self.delivery.log_fields()
 
     def check_time(self, needed_seconds: float = MIN_CALL_SECONDS) -> None:
         """Make sure that what is about to start can end before the deadline.

@@ -6,11 +6,13 @@ from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from core.delivery import Delivery
-from core.errors import LostLeaseError, ProcessorError
-from core.events import Event
+from core.continuation import ATTRIBUTE, read_continuation, write_continuation
+from core.delivery import Delivery, Envelope
+from core.errors import LostLeaseError, ProcessorError, PutDeniedError
+from core.events import Event, Metric
 from core.lease import Lease
-from core.pipeline import MessagePipeline, Redelivery
+from core.outcome import Done, GivenBack, Postponed
+from core.pipeline import MessagePipeline
 from core.ports import Clock, ConversationStore, MessageQueue
 from core.telemetry import Telemetry
 from utils.context_model import ContextObject
@@ -79,24 +81,56 @@ class BatchProcessor:
         return [delivery.message_id for delivery in deliveries if self._process_one(delivery, deadline)]
 
     def _process_one(self, delivery: Delivery, deadline: Deadline) -> bool:
-        """Process one message, set when it comes again, and tell whether it does."""
+        """Process one message, and tell whether SQS is to deliver it again."""
         try:
-            redelivery = self._pipeline.process(delivery, deadline)
-            if redelivery is not None:
-                self._set_visibility(delivery, redelivery)
+            outcome = self._pipeline.process(delivery, deadline)
+            if isinstance(outcome, Postponed):
+                outcome = self._put(delivery, outcome)
+            if isinstance(outcome, GivenBack):
+                self._set_visibility(delivery, outcome)
         except Exception as exc:  # noqa: BLE001 - one record's fate never touches another's
             self._telemetry.error(
                 Event.MESSAGE_FAILED, message_id=delivery.message_id, exception_type=type(exc).__name__
             )
             return True
-        return redelivery is not None
+        return not isinstance(outcome, Done)
 
-    def _set_visibility(self, delivery: Delivery, redelivery: Redelivery) -> None:
+    def _put(self, delivery: Delivery, postponed: Postponed) -> Done | GivenBack:
+        """Put a message on the queue again; only once SQS has it, the one that is here may go."""
+        continuation, delay_seconds = postponed.continuation, postponed.delay_seconds
+        try:
+            self._queue.put(delivery.envelope, write_continuation(continuation), delay_seconds)
+        except ProcessorError as error:
+            if isinstance(error, PutDeniedError):
+                self._pipeline.stop_postponing()
+            self._telemetry.warning(
+                Event.MESSAGE_NOT_POSTPONED,
+                **delivery.log_fields(),
+                code=error.code,
+                reason=postponed.code,
+                delay_seconds=postponed.otherwise.delay_seconds,
+            )
+            self._telemetry.metric(Metric.MESSAGES_FAILED, code=postponed.code)
+            return postponed.otherwise
+        waited = (continuation.put_at - continuation.since).total_seconds() + delay_seconds
+        self._telemetry.info(
+            Event.MESSAGE_POSTPONED,
+            **delivery.log_fields(),
+            waits_for=continuation.reason,
+            code=postponed.code,
+            delay_seconds=delay_seconds,
+        )
+        self._telemetry.metric(Metric.MESSAGES_POSTPONED, code=postponed.code)
+        self._telemetry.metric(Metric.WAITING_SECONDS, waited, code=continuation.reason)
+        self._telemetry.metric(Metric.CONTINUATION_NUMBER, continuation.number)
+        return Done()
+
+    def _set_visibility(self, delivery: Delivery, given_back: GivenBack) -> None:
         self._heartbeat.settle(delivery)
-        if redelivery.delay_seconds is None or not delivery.receipt_handle:
+        if given_back.delay_seconds is None or not delivery.receipt_handle:
             return
         held_seconds = self._clock.now().timestamp() - delivery.received_at
-        seconds = max(min(redelivery.delay_seconds, int(MAX_HIDDEN_SECONDS - held_seconds)), 0)
+        seconds = max(min(given_back.delay_seconds, int(MAX_HIDDEN_SECONDS - held_seconds)), 0)
         try:
             hiding = self._queue.hide([delivery.receipt_handle], seconds)
             if not hiding.lost and not hiding.refused:
@@ -109,10 +143,13 @@ class BatchProcessor:
     def _delivery(self, record: Mapping[str, Any], received_at: float) -> Delivery:
         attributes = record.get("attributes")
         attributes = attributes if isinstance(attributes, Mapping) else {}
-        handle = record.get("receiptHandle")
+        handle, body, group_id = record.get("receiptHandle"), record.get("body"), attributes.get("MessageGroupId")
+        sent_at = _moment(_integer(attributes.get("SentTimestamp")))
+        more = record.get("messageAttributes")
+        more = more if isinstance(more, Mapping) else {}
         context: ContextObject | InvalidContextError
         try:
-            context = self._parse(record.get("body"))
+            context = self._parse(body)
         except InvalidContextError as error:
             context = error
         except Exception as exc:  # noqa: BLE001 - one record's fate never touches another's
@@ -121,11 +158,17 @@ class BatchProcessor:
             message_id=str(record["messageId"]),
             receipt_handle=handle if isinstance(handle, str) else "",
             receive_count=max(_integer(attributes.get("ApproximateReceiveCount")) or 1, 1),
-            sent_at=_moment(_integer(attributes.get("SentTimestamp"))),
+            sent_at=sent_at,
             context=context,
             received_at=received_at,
             hidden_until=received_at + self._visibility_seconds,
             lease=Lease(self._new_owner()),
+            envelope=Envelope(
+                body=body if isinstance(body, str) else "",
+                attributes=more,
+                group_id=group_id if isinstance(group_id, str) else None,
+            ),
+            continuation=read_continuation(_string_value(more.get(ATTRIBUTE)), sent_at),
         )
 
 
@@ -166,6 +209,10 @@ def _moment(epoch_ms: int | None) -> datetime | None:
         return datetime.fromtimestamp(epoch_ms / 1000, tz=UTC) if epoch_ms else None
     except (ValueError, OverflowError, OSError):  # beyond the year 9999
         return None
+
+
+def _string_value(attribute: object) -> object:
+    return attribute.get("stringValue") if isinstance(attribute, Mapping) else None
 
 
 def _integer(text: object) -> int | None:

@@ -11,18 +11,12 @@ from core.errors import (
     PermanentError,
 )
 from core.events import Event, Metric
-from core.ports import Clock, ConversationStore
+from core.ports import Clock, ConversationStore, Parked
 from core.telemetry import Telemetry
 from utils.context_model import ContextObject
 
 UNFINISHED = "attempt_unfinished"
 """Code that a record shows while an attempt is at work on it, and for good when its process died without a word."""
-
-MAX_PAUSE_SECONDS = 20.0
-"""Between two looks at a lease that is waited for; its holder may finish early."""
-
-MIN_WORK_SECONDS = 60.0
-"""Waiting for a lease makes sense only if there is time left to work with it."""
 
 
 class Claims:
@@ -45,34 +39,38 @@ class Claims:
     def claim(self, attempt: Attempt) -> Conversation:
         """Take the conversation's lease and return the record as it stands; a closed record is left alone.
 
-        On the last receive, a lease that another delivery holds is waited for: whoever holds it may be dead.
-
         Raises:
             LeaseHeldError: Another delivery is at work on it.
             AlreadyFailedError: This very message failed for good before.
             ConversationConflictError: The record is another company's, project's or sender's.
             DeliveryUndecidedError: The record is another program's, or unreadable, and the message may be out.
         """
-        while True:
-            try:
-                seen, held_seconds = self._try(attempt)
-            except LeaseHeldError:  # another delivery came between look and lease: see what it made of the record
-                seen, held_seconds = self._try(attempt)
-            if held_seconds <= 0:
-                return seen
-            if not attempt.last_receive:
-                raise LeaseHeldError("another delivery is at work on it", retry_after_seconds=held_seconds)
-            pause = min(held_seconds, MAX_PAUSE_SECONDS)
-            if attempt.deadline.remaining_seconds() < pause + MIN_WORK_SECONDS:
-                message = "another delivery holds it, and this message has no receive left"
-                self._store.annotate(seen, self._mark(attempt.delivery, LeaseHeldError.code, message))
-                raise LeaseHeldError(message, retry_after_seconds=held_seconds)
-            self._clock.sleep(pause)
+        parked = attempt.parked
+        if parked is not None and (record := self._resume(attempt, parked)) is not None:
+            return record
+        try:
+            return self._try(attempt)
+        except LeaseHeldError:  # another delivery came between look and lease: see what it made of the record
+            return self._try(attempt)
 
-    def _try(self, attempt: Attempt) -> tuple[Conversation, float]:
-        """Return the record, and for how many seconds more another delivery holds it."""
+    def _resume(self, attempt: Attempt, parked: Parked) -> Conversation | None:
+        """Claim a record that waits for a run in one write, if it is as its continuation says."""
+        delivery, lease = attempt.delivery, attempt.delivery.lease
+        lease.take(attempt.key, delivery.hidden_until - self._safety_margin_seconds, parked.write_number + 1)
+        seen = self._store.resume(
+            attempt.key, parked, lease, self._unfinished(delivery), needs_attention=delivery.receive_count > 1
+        )
+        if seen is None:
+            lease.give_up()
+            return None
+        lease.confirm()
+        attempt.maybe_sent = False
+        self._report(attempt, seen)
+        return seen
+
+    def _try(self, attempt: Attempt) -> Conversation:
         delivery, lease, now = attempt.delivery, attempt.delivery.lease, self._clock.now()
-        mark = self._mark(delivery, UNFINISHED, "an attempt has not recorded its outcome: it is at work, or it died")
+        mark = self._unfinished(delivery)
         failed_before = delivery.receive_count > 1
         expires_at = delivery.hidden_until - self._safety_margin_seconds
         attributes = attempt.context.stored_attributes()
@@ -82,14 +80,13 @@ class Claims:
             lease.confirm()
             attempt.maybe_sent = False
             self._telemetry.info(Event.CONVERSATION_CLAIMED, **attempt.log_fields())
-            return Conversation(attempt.key, Status.PROCESSING, created_at=now), 0.0
-        held_seconds = seen.lease_expires_at + self._clock_skew_seconds - now.timestamp()
-        is_held = seen.lease_owner is not None and held_seconds > 0
+            return Conversation(attempt.key, Status.PROCESSING, created_at=now)
         try:
             check_owner(seen, attempt.context)
-            if seen.closed or is_held:
+            if seen.closed:
                 lease.give_up()
-                return seen, 0.0 if seen.closed else held_seconds
+                return seen
+            self._check_free(attempt, seen)
             self._check_worth_trying(delivery, seen)
             self._check_decided(delivery, seen)
             lease.take(attempt.key, expires_at, seen.write_number + 1)
@@ -101,7 +98,17 @@ class Claims:
         attempt.sent = list(seen.sent)
         attempt.maybe_sent = seen.intent_at is not None
         self._report(attempt, seen)
-        return seen, 0.0
+        return seen
+
+    def _check_free(self, attempt: Attempt, seen: Conversation) -> None:
+        """Leave a record alone that another delivery holds: one that may have died, so the last receive leaves word."""
+        held_seconds = seen.lease_expires_at + self._clock_skew_seconds - self._clock.now().timestamp()
+        if seen.lease_owner is None or held_seconds <= 0:
+            return
+        if attempt.last_receive:
+            message = "another delivery holds it, and this message has no receive left"
+            self._store.annotate(seen, self._mark(attempt.delivery, LeaseHeldError.code, message))
+        raise LeaseHeldError("another delivery is at work on it", retry_after_seconds=held_seconds)
 
     def _check_decided(self, delivery: Delivery, seen: Conversation) -> None:
         """Leave a record alone that may stand for a message that is out, but for a word to whoever looks at it."""
@@ -120,6 +127,9 @@ class Claims:
             and last.receive_count < delivery.receive_count
         ):
             raise AlreadyFailedError(last.message, code=last.code)
+
+    def _unfinished(self, delivery: Delivery) -> Failure:
+        return self._mark(delivery, UNFINISHED, "an attempt has not recorded its outcome: it is at work, or it died")
 
     def _mark(self, delivery: Delivery, code: str, message: str, *, permanent: bool = False) -> Failure:
         """Say beforehand why the record is as it is, for nobody may be able to say it later."""

@@ -65,6 +65,7 @@ TRANSITIONS: Mapping[Status | None, frozenset[Status]] = {
     Status.SENDING: frozenset(
         {
             Status.SENDING,  # the next part, a new intent, or the holder of the lease died
+            Status.PROCESSING,  # it waited in the queue after a send that was refused for now
             Status.SENT,
             Status.FAILED_SECRETS,
             Status.FAILED_SEND,
@@ -196,6 +197,41 @@ class Failure:
     permanent: bool
     message_id: str
     receive_count: int
+
+
+class WaitReason(StrEnum):
+    """Why a conversation waits in the queue; a dimension of metrics."""
+
+    MODEL = "model"
+    """The model is at work."""
+
+    UNAVAILABLE = "unavailable"
+    """A vendor or AWS does not answer, is overloaded or throttles."""
+
+    ACCOUNT = "account"
+    """A vendor refuses the whole account: a rejected key, billing, a suspension."""
+
+    RECONCILE = "reconcile"
+    """Twilio does not list yet what it may have accepted."""
+
+    LEASE = "lease"
+    """Another delivery is at work on it."""
+
+    TIME = "time"
+    """The invocation's time was up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """`waiting` of the record: it is open, and its message is in the queue.
+
+    Attributes:
+        until: When the wait ends at the latest.
+    """
+
+    reason: WaitReason
+    since: datetime
+    until: datetime
 
 
 @dataclass(frozen=True, slots=True)

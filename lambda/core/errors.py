@@ -6,7 +6,7 @@ sentence, never a vendor's text and never a value of the input.
 
 from collections.abc import Sequence
 
-from core.conversation import UndecidedRow
+from core.conversation import Run, UndecidedRow
 
 
 class ProcessorError(Exception):
@@ -116,7 +116,13 @@ class SecretError(PermanentError):
     code = "secret_unusable"
 
 
-class CredentialsRejectedError(PermanentError):
+class AccountFaultError(PermanentError):
+    """A vendor refuses the whole account: nothing can be sent until a person has put that right."""
+
+    code = "account_fault"
+
+
+class CredentialsRejectedError(AccountFaultError):
     """A vendor answered 401 or 403: the secret may have been rotated since it was cached."""
 
     code = "credentials_rejected"
@@ -171,6 +177,28 @@ class DeadlineError(TransientError):
 
     def __init__(self, message: str, *, retry_after_seconds: float = 0.0) -> None:
         super().__init__(message, retry_after_seconds=retry_after_seconds)
+
+
+class ModelAtWorkError(DeadlineError):
+    """The run goes on, and waiting for it in the function would cost more than in the queue.
+
+    Attributes:
+        run: It is recorded.
+        usual_seconds: What such runs usually take, if that is known.
+    """
+
+    code = "model_at_work"
+
+    def __init__(self, run: Run, *, usual_seconds: float | None, retry_after_seconds: float = 0.0) -> None:
+        super().__init__("the model is at work", retry_after_seconds=retry_after_seconds)
+        self.run = run
+        self.usual_seconds = usual_seconds
+
+
+class PutDeniedError(PermanentError):
+    """The function may not put messages on its own queue."""
+
+    code = "sqs_put_denied"
 
 
 class SendTooLateError(TransientError):

@@ -20,6 +20,8 @@ class Event(StrEnum):
     MESSAGE_SENT = "message_sent"
     CONVERSATION_CLOSED = "conversation_closed"
     MESSAGE_FAILED = "message_failed"
+    MESSAGE_POSTPONED = "message_postponed"
+    MESSAGE_NOT_POSTPONED = "message_not_postponed"
     SECRET_REFRESHED = "secret_refreshed"  # noqa: S105 - an event's name
     FINAL_DB_UPDATE_FAILED = "final_db_update_failed"
     FAILURE_NOT_RECORDED = "failure_not_recorded"
@@ -33,10 +35,14 @@ class Event(StrEnum):
 
 
 class Metric(StrEnum):
-    """Name of an EMF metric; latencies are in milliseconds, all others are counts."""
+    """Name of an EMF metric; latencies are in milliseconds, waits in seconds, all others are counts."""
 
     MESSAGES_SENT = "MessagesSent"
     MESSAGES_FAILED = "MessagesFailed"
+    MESSAGES_POSTPONED = "MessagesPostponed"
+    WAITING_SECONDS = "WaitingSeconds"
+    CONTINUATION_NUMBER = "ContinuationNumber"
+    ACCOUNT_FAULTS = "AccountFaults"
     DUPLICATES_SUPPRESSED = "DuplicatesSuppressed"
     RESUMED = "Resumed"
     RECONCILED = "Reconciled"

@@ -64,7 +64,15 @@ class Lease:
         Raises:
             LostLeaseError: It is lost, or ends within `needed_seconds` from `now` (seconds since the epoch).
         """
-        if self._lost:
-            raise LostLeaseError("the message or the lease was lost to another delivery")
+        self.check_message()
         if now + needed_seconds >= self.expires_at:
             raise LostLeaseError("the lease ends before the next step would")
+
+    def check_message(self) -> None:
+        """Make sure that the message is still this delivery's.
+
+        Raises:
+            LostLeaseError: It is not, or the lease is lost.
+        """
+        if self._lost:
+            raise LostLeaseError("the message or the lease was lost to another delivery")

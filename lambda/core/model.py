@@ -33,6 +33,7 @@ class RunReport:
         reason: The vendor's code for a failed or incomplete run.
         retriable: A failed run whose code says that asking again may help.
         poll_after_seconds: How long the vendor wants to be left alone before the next poll.
+        took_seconds: How long a run took that has ended, in whole seconds, where the vendor says so.
     """
 
     response_id: str
@@ -43,6 +44,7 @@ class RunReport:
     retriable: bool = False
     usage: Usage = field(default_factory=Usage)
     poll_after_seconds: float | None = None
+    took_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

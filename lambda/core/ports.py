@@ -24,7 +24,9 @@ from core.conversation import (
     Status,
     UndecidedRow,
     Usage,
+    Waiting,
 )
+from core.delivery import Envelope
 from core.lease import Lease
 from utils.redaction import Secret
 from utils.sqs_heartbeat import Hiding
@@ -91,8 +93,21 @@ class ConversationStore(Protocol):
         """
         ...
 
-    def record_run(self, lease: Lease, run: Run, at: datetime) -> None:
-        """Record the OpenAI run and that it is paid for; fenced."""
+    def resume(
+        self, key: ConversationKey, parked: "Parked", lease: Lease, mark: Failure, *, needs_attention: bool
+    ) -> Conversation | None:
+        """Take the lease of a record that is exactly as it was left to wait for its run, and return it.
+
+        It counts the attempt. None if anything about the record is different: then it is claimed as any other.
+        """
+        ...
+
+    def record_run(self, lease: Lease, run: Run, at: datetime, waiting: Waiting | None = None) -> None:
+        """Record the OpenAI run and that it is paid for; fenced.
+
+        Args:
+            waiting: The conversation waits for it in the queue: the same write gives up the lease.
+        """
         ...
 
     def intend(self, lease: Lease, reply: Reply, sent: Sequence[SentPart], at: datetime, owner: EffectOwner) -> None:
@@ -121,6 +136,10 @@ class ConversationStore(Protocol):
 
     def fail(self, lease: Lease, failing: "Failing") -> None:
         """Record the failure and give up the lease; fenced."""
+        ...
+
+    def postpone(self, lease: Lease, failing: "Failing", waiting: Waiting, *, needs_attention: bool) -> None:
+        """Record what the conversation waits for, and give up the lease; its status stays as it is; fenced."""
         ...
 
     def reject(self, key: ConversationKey, failure: Failure) -> None:
@@ -182,6 +201,21 @@ class Failing:
     keep_reply: bool = True
     run: Run | None = None
     undecided: tuple[UndecidedRow, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """A record that waits for its run, as its continuation says and as this message may claim it.
+
+    Attributes:
+        write_number: Number of the write that left it so.
+    """
+
+    run: Run
+    write_number: int
+    company_id: str
+    project_id: str
+    sender: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,5 +330,18 @@ class MessageQueue(Protocol):
 
         Raises:
             TransientError: SQS did not answer; nothing is known of the messages.
+        """
+        ...
+
+    def put(self, envelope: Envelope, continuation: str, delay_seconds: int) -> None:
+        """Put a message on the queue, to be seen after a delay.
+
+        Args:
+            continuation: Value of the attribute of that name, which replaces one that is there.
+
+        Raises:
+            PutDeniedError: The function has no right to.
+            PermanentError: SQS refuses it for what it is; nothing was put.
+            TransientError: SQS did not say that it has it; it may have it.
         """
         ...

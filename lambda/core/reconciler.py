@@ -1,5 +1,6 @@
 """Reconciler: look at Twilio's list and the table until it can be told whether a part was sent."""
 
+import math
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -14,10 +15,7 @@ from core.resemblance import is_shown
 from core.telemetry import Telemetry
 
 FIRST_PAUSES_SECONDS = (1.0, 2.0, 4.0)
-"""Twilio usually lists a message at once: these looks save a receive and the rest of the window."""
-
-LATER_PAUSE_SECONDS = 10.0
-"""Between the looks of an attempt that must not give the message back."""
+"""Twilio usually lists a message at once: these looks save the rest of the window."""
 
 NEXT_LOOK_SECONDS = 30.0
 """How long to give a message back for where nothing says when more will be known."""
@@ -89,12 +87,7 @@ class Reconciler:
     def _pause(self, attempt: Attempt, until: datetime, looks: int) -> None:
         """Wait for the next look, or give the message back where waiting costs nothing."""
         rest = (until - self._clock.now()).total_seconds()
-        if looks < len(FIRST_PAUSES_SECONDS):
-            pause = FIRST_PAUSES_SECONDS[looks]
-        elif attempt.last_receive:
-            pause = min(max(rest, 1.0), LATER_PAUSE_SECONDS)
-        else:
-            raise _not_known_yet(rest)
+        pause = FIRST_PAUSES_SECONDS[looks] if looks < len(FIRST_PAUSES_SECONDS) else math.inf
         if pause + 1 > attempt.deadline.remaining_seconds():
             raise _not_known_yet(rest)
         self._clock.sleep(pause)

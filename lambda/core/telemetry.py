@@ -7,13 +7,18 @@ from core.events import Event, Metric
 
 
 class DeliveryFields(TypedDict, total=False):
-    """What every log line about a delivery says; `recipient` takes the full number and is shown masked."""
+    """What every log line about a delivery says; `recipient` takes the full number and is shown masked.
+
+    A postponed message has a new id each time: `origin_message_id` is that of the first.
+    """
 
     message_id: str
     receive_count: int
     conversation_id: str
     request_id: str
     recipient: str
+    continuation: int
+    origin_message_id: str
 
 
 class LogFields(DeliveryFields, total=False):
@@ -27,6 +32,7 @@ class LogFields(DeliveryFields, total=False):
     faults: Sequence[str]
     paths: Sequence[str]
     delay_seconds: int | None
+    waits_for: str
     duration_ms: int
     part: int
     parts: int

@@ -1,11 +1,13 @@
 """Wiring: the core put together, whatever stands behind its ports."""
 
+import math
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 
+from core.aftermath import Aftermath
 from core.attempt import Jitter
 from core.batch import BatchProcessor, LeaseRenewal
 from core.claim import Claims
@@ -19,6 +21,7 @@ from core.outbox import Outbox
 from core.outgoing_policy import OutgoingPolicy
 from core.pipeline import MessagePipeline
 from core.ports import Clock, ConversationStore, MessageQueue, Secrets, WhatsAppGateway
+from core.postponement import Postponement
 from core.reconciler import Reconciler
 from core.reconciliation import Windows
 from core.telemetry import Telemetry
@@ -77,10 +80,17 @@ def pipeline(settings: Settings, ports: Ports) -> MessagePipeline:
     bounds = Bounds(settings.allowed_models, settings.openai_max_output_tokens)
     definitions = ConversationDefinitions(ports.definitions, bounds, needed=ports.model.needs_definition)
     return MessagePipeline(
-        store=store,
         secrets=ports.secrets,
         claims=Claims(store, clock, telemetry, settings.safety_margin_seconds, CLOCK_SKEW_SECONDS),
-        processor=OpenAIProcessor(ports.model, store, definitions, clock, telemetry, settings.max_message_parts),
+        processor=OpenAIProcessor(
+            ports.model,
+            store,
+            definitions,
+            clock,
+            telemetry,
+            settings.max_message_parts,
+            timedelta(seconds=settings.openai_run_deadline_seconds),
+        ),
         policy=OutgoingPolicy(definitions, ports.moderation, settings.outgoing_rules),
         outbox=Outbox(
             gateway=ports.whatsapp,
@@ -93,11 +103,19 @@ def pipeline(settings: Settings, ports: Ports) -> MessagePipeline:
             clock_skew_seconds=CLOCK_SKEW_SECONDS,
         ),
         final_update=FinalUpdate(store, clock, telemetry),
+        aftermath=Aftermath(store, postponement(settings), clock, telemetry, ports.jitter, CLOCK_SKEW_SECONDS),
         clock=clock,
         telemetry=telemetry,
         jitter=ports.jitter,
         max_receive_count=settings.max_receive_count,
-        clock_skew_seconds=CLOCK_SKEW_SECONDS,
+        hold_seconds=settings.openai_hold_seconds if settings.patience_seconds else math.inf,
+    )
+
+
+def postponement(settings: Settings) -> Postponement:
+    return Postponement(
+        patience=timedelta(seconds=settings.patience_seconds),
+        run_deadline=timedelta(seconds=settings.openai_run_deadline_seconds),
     )
 
 

@@ -26,6 +26,7 @@ from core.conversation import (
     Step,
     UndecidedRow,
     Usage,
+    Waiting,
 )
 
 RECORD_VERSION = 2
@@ -224,6 +225,10 @@ def sent_list(sent: Sequence[SentPart]) -> list[dict[str, Any]]:
         }
         for part in sent
     ]
+
+
+def waiting_map(waiting: Waiting) -> dict[str, str]:
+    return {"reason": waiting.reason, "since": iso(waiting.since), "until": iso(waiting.until)}
 
 
 def undecided_list(rows: Sequence[UndecidedRow]) -> list[dict[str, Any]]:

@@ -15,10 +15,11 @@ from core.conversation import (
     Run,
     SentPart,
     Status,
+    Waiting,
 )
 from core.errors import LeaseHeldError, LostLeaseError, PermanentError, ProcessorError, StoreUnavailableError
 from core.lease import Lease
-from core.ports import Closing, Failing
+from core.ports import Closing, Failing, Parked
 from services.conversation_item import (
     DEFAULT_KEY,
     RECORD_VERSION,
@@ -35,6 +36,7 @@ from services.conversation_item import (
     sent_list,
     serialize,
     undecided_list,
+    waiting_map,
 )
 
 if TYPE_CHECKING:
@@ -47,6 +49,7 @@ _OWN = "lease_owner = :me AND write_number < :write_number"
 _OUR_STATUSES = {f":status_{index}": status for index, status in enumerate(Status)}
 _STATUS_IS_OURS = f"conversation_status IN ({', '.join(_OUR_STATUSES)})"
 INTENT = ("send_started_at", "outcome_unknown", "send_from", "send_account", "send_credentials")
+LEASE = ("lease_owner", "lease_expires_at")
 REFUSAL_KEPT = timedelta(days=30)
 """How long the record of a refused message is kept, unless the message is corrected: it has no other use."""
 
@@ -139,15 +142,8 @@ class DynamoDBConversationStore:
         *,
         needs_attention: bool,
     ) -> Conversation:
-        sets: dict[str, Any] = {
-            "record_version": RECORD_VERSION,
-            "write_number": lease.write_number,
-            "updated_at": iso(mark.at),
-            "lease_owner": lease.owner,
-            "lease_expires_at": number(lease.expires_at),
-            "last_error": failure_map(mark),
-        }
-        removes = []
+        sets = self._taken(lease, mark)
+        removes = ["waiting"]
         if isinstance(seen.status, Status) or not seen.status:
             sets["conversation_status"] = Status.PROCESSING if seen.intent_at is None else Status.SENDING
         if seen.intent_at is not None:
@@ -183,8 +179,48 @@ class DynamoDBConversationStore:
             if old_item(exc) is None:
                 raise classify(exc) from exc
 
-    def record_run(self, lease: Lease, run: Run, at: datetime) -> None:
-        self._fenced(lease, {**run_attributes(run), "updated_at": iso(at)})
+    def resume(
+        self, key: ConversationKey, parked: Parked, lease: Lease, mark: Failure, *, needs_attention: bool
+    ) -> Conversation | None:
+        sets, removes = self._taken(lease, mark), ["waiting"]
+        if needs_attention:
+            sets["needs_attention"] = NEEDS_ATTENTION
+        else:
+            removes.append("needs_attention")
+        exactly = {
+            "conversation_status": Status.PROCESSING,
+            "write_number": parked.write_number,
+            "openai_thread_id": parked.run.thread_id,
+            "openai_response_id": parked.run.response_id,
+            "company_id": parked.company_id,
+            "project_id": parked.project_id,
+            "company_whatsapp_number": parked.sender,
+        }
+        absent = ("lease_owner", "closed_at", "send_started_at", "reply")
+        condition = " AND ".join(
+            [f"{name} = :seen_{name}" for name in exactly] + [f"attribute_not_exists({name})" for name in absent]
+        )
+        values = {f":seen_{name}": value for name, value in exactly.items()}
+        try:
+            item = self._update(
+                key, sets, removes, condition, {":one": 1, **values}, add="attempts :one", returns="ALL_NEW"
+            )
+        except (ClientError, BotoCoreError) as exc:
+            existing = old_item(exc)
+            if existing is None:
+                raise classify(exc) from exc
+            if existing.get("lease_owner") != lease.owner:
+                return None
+            item = existing
+        return read_conversation(item, self._key)
+
+    def record_run(self, lease: Lease, run: Run, at: datetime, waiting: Waiting | None = None) -> None:
+        sets = {**run_attributes(run), "updated_at": iso(at)}
+        if waiting is None:
+            self._fenced(lease, sets)
+            return
+        sets["waiting"] = waiting_map(waiting)
+        self._let_go(lease, sets, ["last_error", "needs_attention"])
 
     def intend(self, lease: Lease, reply: Reply, sent: Sequence[SentPart], at: datetime, owner: EffectOwner) -> None:
         sets = {
@@ -236,16 +272,7 @@ class DynamoDBConversationStore:
             }
             for message in closing.messages
         ]
-        removes = [
-            "lease_owner",
-            "lease_expires_at",
-            *INTENT,
-            "reply",
-            "sent_parts",
-            "last_error",
-            "needs_attention",
-            "undecided",
-        ]
+        removes = [*LEASE, *INTENT, "reply", "sent_parts", "last_error", "needs_attention", "undecided", "waiting"]
         self._fenced(
             lease,
             sets,
@@ -257,28 +284,18 @@ class DynamoDBConversationStore:
         )
 
     def fail(self, lease: Lease, failing: Failing) -> None:
-        sets: dict[str, Any] = {
-            "last_error": failure_map(failing.failure),
-            "needs_attention": NEEDS_ATTENTION,
-            "updated_at": iso(failing.failure.at),
-            "last_owner": lease.owner,
-        }
-        if failing.sent:
-            sets["sent_parts"] = sent_list(failing.sent)
-        removes = ["lease_owner", "lease_expires_at"]
-        if failing.undecided:
-            sets["undecided"] = undecided_list(failing.undecided)
+        sets, removes = failing_changes(failing)
+        sets["needs_attention"] = NEEDS_ATTENTION
+        self._let_go(lease, sets, [*removes, "waiting"], shared={"conversation_status": failing.status})
+
+    def postpone(self, lease: Lease, failing: Failing, waiting: Waiting, *, needs_attention: bool) -> None:
+        sets, removes = failing_changes(failing)
+        sets["waiting"] = waiting_map(waiting)
+        if needs_attention:
+            sets["needs_attention"] = NEEDS_ATTENTION
         else:
-            removes.append("undecided")
-        if not failing.keep_intent:
-            removes += INTENT
-        if not failing.keep_reply:
-            removes.append("reply")
-        if failing.run is not None:
-            sets |= run_attributes(failing.run)
-        elif not failing.keep_run:
-            removes += RUN_IDS
-        self._fenced(lease, sets, removes, shared={"conversation_status": failing.status})
+            removes.append("needs_attention")
+        self._let_go(lease, sets, removes)
 
     def reject(self, key: ConversationKey, failure: Failure) -> None:
         item: dict[str, Any] = {
@@ -315,6 +332,27 @@ class DynamoDBConversationStore:
             return [read_conversation(deserialize(item), self._key) for page in pages for item in page["Items"]]
         except (ClientError, BotoCoreError) as exc:
             raise classify(exc) from exc
+
+    def _taken(self, lease: Lease, mark: Failure) -> dict[str, Any]:
+        """Return what a record says once a delivery has taken it."""
+        return {
+            "record_version": RECORD_VERSION,
+            "write_number": lease.write_number,
+            "updated_at": iso(mark.at),
+            "lease_owner": lease.owner,
+            "lease_expires_at": number(lease.expires_at),
+            "last_error": failure_map(mark),
+        }
+
+    def _let_go(
+        self,
+        lease: Lease,
+        sets: Mapping[str, Any],
+        removes: Sequence[str],
+        shared: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Make a fenced write that gives the lease up."""
+        self._fenced(lease, {**sets, "last_owner": lease.owner}, [*LEASE, *removes], shared=shared)
 
     def _expires_at(self, moment: datetime) -> int:
         return int((moment + self._retention).timestamp())
@@ -399,6 +437,27 @@ class DynamoDBConversationStore:
             ReturnValuesOnConditionCheckFailure="ALL_OLD",
         )
         return deserialize(answer.get("Attributes", {}))
+
+
+def failing_changes(failing: Failing) -> tuple[dict[str, Any], list[str]]:
+    """Return what an attempt that did not get through sets, and what it removes."""
+    sets: dict[str, Any] = {"last_error": failure_map(failing.failure), "updated_at": iso(failing.failure.at)}
+    removes: list[str] = []
+    if failing.sent:
+        sets["sent_parts"] = sent_list(failing.sent)
+    if failing.undecided:
+        sets["undecided"] = undecided_list(failing.undecided)
+    else:
+        removes.append("undecided")
+    if not failing.keep_intent:
+        removes += INTENT
+    if not failing.keep_reply:
+        removes.append("reply")
+    if failing.run is not None:
+        sets |= run_attributes(failing.run)
+    elif not failing.keep_run:
+        removes += RUN_IDS
+    return sets, removes
 
 
 def as_seen(seen: Conversation, *, renewed: bool = False) -> tuple[str, dict[str, Any]]:

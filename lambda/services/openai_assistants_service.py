@@ -13,6 +13,7 @@ from services.openai_client import (
     OpenAIClients,
     is_vendors_own,
     joined,
+    seconds_between,
     token_count,
     translated_errors,
     vendor_id,
@@ -141,4 +142,5 @@ def _report(answer: Answer) -> RunReport:
         retriable=reason in RETRIABLE,
         usage=Usage(token_count(usage.get("prompt_tokens")), token_count(usage.get("completion_tokens"))),
         poll_after_seconds=answer.poll_after_seconds,
+        took_seconds=seconds_between(run.get("created_at"), run.get("completed_at")),
     )

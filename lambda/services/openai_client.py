@@ -11,7 +11,7 @@ from urllib.parse import quote
 import httpx2
 from openai import APIConnectionError, APIStatusError, APITimeoutError, OpenAI, OpenAIError
 
-from core.errors import CredentialsRejectedError, PermanentError, ProcessorError, TransientError
+from core.errors import AccountFaultError, CredentialsRejectedError, PermanentError, ProcessorError, TransientError
 from services.openai_http import AnswerTooLongError, SharedHttpClient
 from utils.redaction import Secret
 from utils.retry_after import number_of, retry_after_seconds
@@ -178,6 +178,13 @@ def token_count(value: object) -> int:
     return value if isinstance(value, int) else 0
 
 
+def seconds_between(began: object, ended: object) -> float | None:
+    """Return the time between two of OpenAI's moments; None where one is missing or they make no sense."""
+    if isinstance(began, int | float) and isinstance(ended, int | float) and ended >= began:
+        return float(ended - began)
+    return None
+
+
 def poll_after_seconds(header: str | None) -> float | None:
     """Read `openai-poll-after-ms`, the vendor's wish for the next poll."""
     milliseconds = number_of(header)
@@ -238,7 +245,7 @@ def _classify_status(exc: APIStatusError) -> ProcessorError:
     name, where = f"openai_{code}", f"HTTP {status}, {code}"
     wait = retry_after_seconds(exc.response.headers)
     if names & BILLING_CODES:
-        return PermanentError(f"the OpenAI account is out of budget ({where})", code=name)
+        return AccountFaultError(f"the OpenAI account is out of budget ({where})", code=name)
     if "conversation_locked" in names or (status == 400 and _BUSY_THREAD.search(exc.message)):  # noqa: PLR2004
         return TransientError(
             "another request is working on the conversation at OpenAI",

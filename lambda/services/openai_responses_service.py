@@ -12,6 +12,7 @@ from services.openai_client import (
     OpenAIClients,
     is_vendors_own,
     joined,
+    seconds_between,
     token_count,
     translated_errors,
     vendor_id,
@@ -116,6 +117,7 @@ def _report(answer: Answer) -> RunReport:
         retriable=reason in RETRIABLE,
         usage=Usage(token_count(usage.get("input_tokens")), token_count(usage.get("output_tokens"))),
         poll_after_seconds=answer.poll_after_seconds,
+        took_seconds=seconds_between(response.get("created_at"), response.get("completed_at")),
     )
 
 

@@ -10,6 +10,7 @@ from twilio.rest import Client
 
 from core.conversation import Mode
 from core.errors import (
+    AccountFaultError,
     CredentialsRejectedError,
     DeliveryUnknownError,
     PermanentError,
@@ -37,6 +38,9 @@ DAY_CODES = {63038}
 """The account may send no more today: no waiting of ours helps, though it comes as a 429. Source: Twilio, 63038."""
 
 LOGIN_CODES = {20003}
+ACCOUNT_CODES = DAY_CODES | {20005, 90010}
+"""The account can send nothing for now: it is not active, or has sent all it may today. Source: Twilio, error codes."""
+
 CONTENT_CODES = frozenset(
     {21602, 21617, 21619, 21654, 21655, 21656, 21658, 30007, 63005, 63006, 63013, 63016, 63021, 63027, 63028, 63030}
     | {63040, 63041, 63042, 92007}
@@ -194,6 +198,8 @@ def classify(
         return TransientError(f"something between here and Twilio refused ({where})", code="twilio_blocked")
     if code in LOGIN_CODES or (status in _REJECTED_STATUS and code < _FIRST_MESSAGE_CODE):
         return CredentialsRejectedError(f"Twilio rejected the credentials ({where})", code=name)
+    if code in ACCOUNT_CODES:
+        return AccountFaultError(f"Twilio refuses the account ({where})", code=name)
     return PermanentError(f"Twilio refused the request ({where})", code=name)
 
 

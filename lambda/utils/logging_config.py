@@ -15,6 +15,9 @@ from utils.redaction import mask_phone
 
 SERVICE = "whatsapp-channel-processor"
 
+UNITS = {"Latency": MetricUnit.Milliseconds, "Seconds": MetricUnit.Seconds}
+"""Units of metrics by the end of their names; all others are counts."""
+
 _CALLER = 3
 """Stack frames from the one that asked for a line to the one that writes it."""
 
@@ -61,8 +64,8 @@ class EventLog:
         self._logger.critical(WORDS.get(event, str(event)), **_line(event, fields))
 
     def metric(self, metric: str, value: float = 1, *, code: str | None = None) -> None:
-        """Count an event or note a latency in milliseconds."""
-        unit = MetricUnit.Milliseconds if metric.endswith("Latency") else MetricUnit.Count
+        """Count an event, or note a latency in milliseconds or a wait in seconds."""
+        unit = next((unit for ending, unit in UNITS.items() if metric.endswith(ending)), MetricUnit.Count)
         with self._lock:
             self._metrics.add_metric(name=metric, unit=unit, value=value)
             if code is not None:

@@ -159,6 +159,30 @@ class Settings(GuardSettings):
         validation_alias="OPENAI_BASE_URL",
         description="Base URL of an OpenAI-compatible server, with its `/v1`.",
     )
+    patience_seconds: int = Field(
+        default=0,
+        ge=0,
+        le=86_400,
+        validation_alias="PATIENCE_SECONDS",
+        description="How long a conversation waits in the queue for a vendor that is down, counted from its first"
+        " message; 0 gives messages back instead: three receives, then the DLQ. More needs the right to send to the"
+        " queue.",
+    )
+    openai_hold_seconds: int = Field(
+        default=2,
+        ge=0,
+        le=900,
+        validation_alias="OPENAI_HOLD_SECONDS",
+        description="How long the function itself waits for the model, if PATIENCE_SECONDS is not 0; the queue waits"
+        " for the rest.",
+    )
+    openai_run_deadline_seconds: int = Field(
+        default=3600,
+        ge=900,
+        le=86_400,
+        validation_alias="OPENAI_RUN_DEADLINE_SECONDS",
+        description="Age after which a run of the model is given up and another is asked for.",
+    )
     twilio_api_base_url: BaseUrl | None = Field(
         default=None,
         validation_alias="TWILIO_API_BASE_URL",

@@ -29,17 +29,21 @@ from core.conversation import (
     Status,
     Step,
     Usage,
+    Waiting,
+    WaitReason,
 )
 from core.errors import LeaseHeldError, LostLeaseError, ProcessorError
 from core.lease import Lease
-from core.ports import ChatMessage, Closing, ConversationStore, Failing
+from core.ports import ChatMessage, Closing, ConversationStore, Failing, Parked
 from tests.fakes.clock import START
 
+PARTIES = {"company_id": "acme", "project_id": "spring", "company_whatsapp_number": "+442079460000"}
 ATTRIBUTES = {"company_name": "Acme Coffee", "project_data": '{"position":"Barista"}', "recipient_first_name": "Zoë"}
 OWNER = EffectOwner("+442079460000", "AC" + "0" * 32, "whatsapp-credentials/acme/spring/twilio")
 RUN = Run("conv_1", "resp_1")
 TEMPLATE_REPLY = Reply(Mode.TEMPLATE, ('{"1": "Zoë", "2": "Acme"}',), Usage(120, 30))
 PARTS_REPLY = Reply(Mode.FREE_FORM, ("Hello Zoë 👩‍👩‍👧", "How are you?\n\n", "Bye"), Usage(7, 0))
+WAITING = Waiting(WaitReason.MODEL, START, START + timedelta(hours=1))
 THREADS = 8
 
 _numbers = itertools.count(1)
@@ -54,6 +58,7 @@ class Inspected:
     attributes: Mapping[str, str]
     messages: list[ChatMessage]
     processing_time_ms: int | None
+    waiting: Waiting | None = None
 
 
 class StoreLab(Protocol):
@@ -108,8 +113,17 @@ class Actor:
         self.key = key
         self.lease = new_lease(key, seconds=seconds)
 
-    def create(self, *, needs_attention: bool = False) -> Conversation | None:
-        return self.store.create(self.key, self.lease, ATTRIBUTES, mark(), needs_attention=needs_attention)
+    def create(
+        self, attributes: Mapping[str, str] = ATTRIBUTES, *, needs_attention: bool = False
+    ) -> Conversation | None:
+        return self.store.create(self.key, self.lease, attributes, mark(), needs_attention=needs_attention)
+
+    def resume(self, write_number: int, *, needs_attention: bool = False, **different: Any) -> Conversation | None:
+        """Resume as a continuation does that knows the run, the number and the parties, save what is different."""
+        parked = Parked(RUN, write_number, *PARTIES.values())
+        parked = replace(parked, **different)
+        self.lease.take(self.key, self.lease.expires_at, parked.write_number + 1)
+        return self.store.resume(self.key, parked, self.lease, mark(5), needs_attention=needs_attention)
 
     def take_over(
         self, seen: Conversation, attributes: Mapping[str, str] = ATTRIBUTES, *, needs_attention: bool = False
@@ -574,6 +588,10 @@ class ConversationStoreContract:
         pytest.param(lambda store, lease: store.renew(lease, at(700).timestamp()), id="renew"),
         pytest.param(lambda store, lease: store.close(lease, closing()), id="close"),
         pytest.param(lambda store, lease: store.fail(lease, failing()), id="fail"),
+        pytest.param(lambda store, lease: store.record_run(lease, RUN, at(2), WAITING), id="park"),
+        pytest.param(
+            lambda store, lease: store.postpone(lease, failing(), WAITING, needs_attention=False), id="postpone"
+        ),
     )
 
     @pytest.mark.parametrize("write", WRITES)
@@ -655,6 +673,138 @@ class ConversationStoreContract:
         store.fail(owner.lease, failing())
 
         assert self.look(store, owner.key).status is Status.SENT
+
+    # Waiting in the queue
+
+    @pytest.fixture
+    def parker(self, store: ConversationStore) -> Actor:
+        """The delivery that leaves its record to wait for a run."""
+        parker = Actor(store, new_key())
+        assert parker.create(PARTIES) is None
+        return parker
+
+    def test_a_parked_record_has_its_run_and_no_lease(self, lab: StoreLab) -> None:
+        owner = Actor(lab.store, new_key())
+        owner.create(needs_attention=True)
+
+        lab.store.record_run(owner.lease, RUN, at(2), WAITING)
+
+        parked = self.look(lab.store, owner.key)
+        assert (parked.status, parked.run, parked.paid_runs) == (Status.PROCESSING, RUN, 1)
+        assert (parked.lease_owner, parked.last_error, parked.write_number) == (None, None, owner.lease.write_number)
+        inspected = lab.inspect(owner.key)
+        assert (inspected.waiting, inspected.needs_attention) == (WAITING, False)
+
+    @pytest.mark.parametrize("needs_attention", [True, False])
+    def test_a_postponed_record_keeps_its_status_and_says_what_it_waits_for(
+        self, lab: StoreLab, owner: Actor, *, needs_attention: bool
+    ) -> None:
+        lab.store.intend(owner.lease, TEMPLATE_REPLY, [], at(4), OWNER)
+
+        lab.store.postpone(owner.lease, failing(keep_intent=True), WAITING, needs_attention=needs_attention)
+
+        waits = self.look(lab.store, owner.key)
+        assert (waits.status, waits.intent_at, waits.reply) == (Status.SENDING, at(4), TEMPLATE_REPLY)
+        assert (waits.lease_owner, waits.last_error) == (None, failing().failure)
+        inspected = lab.inspect(owner.key)
+        assert (inspected.waiting, inspected.needs_attention) == (WAITING, needs_attention)
+
+    def test_a_postponed_record_keeps_what_is_certain_and_drops_the_rest(
+        self, store: ConversationStore, owner: Actor
+    ) -> None:
+        store.intend(owner.lease, PARTS_REPLY, [], at(4), OWNER)
+
+        store.postpone(owner.lease, failing(sent=(SentPart("SM1", at(5)),), run=RUN), WAITING, needs_attention=False)
+
+        waits = self.look(store, owner.key)
+        assert (waits.sent, waits.intent_at, waits.run) == ((SentPart("SM1", at(5)),), None, RUN)
+
+    @pytest.mark.parametrize("ending", ["taken over", "resumed", "closed", "failed"])
+    def test_a_record_that_is_worked_on_again_waits_no_more(self, lab: StoreLab, parker: Actor, ending: str) -> None:
+        lab.store.record_run(parker.lease, RUN, at(2), WAITING)
+        heir = Actor(lab.store, parker.key)
+        if ending == "resumed":
+            assert heir.resume(parker.lease.write_number) is not None
+        else:
+            heir.take_over(self.look(lab.store, parker.key))
+        if ending == "closed":
+            lab.store.close(heir.lease, closing())
+        if ending == "failed":
+            lab.store.fail(heir.lease, failing())
+
+        assert lab.inspect(parker.key).waiting is None
+
+    def test_a_parked_record_is_resumed_in_one_write(self, lab: StoreLab, parker: Actor) -> None:
+        lab.store.record_run(parker.lease, Run("conv_1", "resp_1", at(2), 2), at(2), WAITING)
+        heir = Actor(lab.store, parker.key)
+
+        seen = heir.resume(parker.lease.write_number, needs_attention=True)
+
+        assert seen == self.look(lab.store, parker.key)
+        assert seen.run is not None
+        assert (seen.run.started_at, seen.run.number) == (at(2), 2)
+        assert (seen.lease_owner, seen.write_number) == (heir.lease.owner, parker.lease.write_number + 1)
+        inspected = lab.inspect(parker.key)
+        assert (inspected.attempts, inspected.needs_attention) == (2, True)
+
+    def test_resuming_twice_with_one_lease_counts_one_attempt(self, lab: StoreLab, parker: Actor) -> None:
+        lab.store.record_run(parker.lease, RUN, at(2), WAITING)
+        heir = Actor(lab.store, parker.key)
+
+        first = heir.resume(parker.lease.write_number)
+        second = heir.resume(parker.lease.write_number)
+
+        assert first == second
+        assert lab.inspect(parker.key).attempts == 2
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("run", Run("conv_1", "resp_2")),
+            ("run", Run("conv_2", "resp_1")),
+            ("write_number", 1),
+            ("write_number", 3),
+            ("company_id", "umbrella"),
+            ("project_id", "autumn"),
+            ("sender", "+442079460999"),
+        ],
+    )
+    def test_a_record_that_is_not_as_its_continuation_says_is_left_alone(
+        self, lab: StoreLab, parker: Actor, name: str, value: Any
+    ) -> None:
+        lab.store.record_run(parker.lease, RUN, at(2), WAITING)
+        before = self.look(lab.store, parker.key), lab.inspect(parker.key)
+
+        given = {"write_number": parker.lease.write_number, name: value}
+        seen = Actor(lab.store, parker.key).resume(**given)
+
+        assert seen is None
+        assert (self.look(lab.store, parker.key), lab.inspect(parker.key)) == before
+
+    @pytest.mark.parametrize("state", ["held", "closed", "failed", "taken and parked again"])
+    def test_a_record_that_somebody_worked_on_meanwhile_is_not_resumed(
+        self, lab: StoreLab, parker: Actor, state: str
+    ) -> None:
+        lab.store.record_run(parker.lease, RUN, at(2), WAITING)
+        write_number = parker.lease.write_number
+        other = Actor(lab.store, parker.key)
+        other.take_over(self.look(lab.store, parker.key))
+        if state == "closed":
+            lab.store.close(other.lease, closing())
+        if state == "failed":
+            lab.store.fail(other.lease, failing())
+        if state == "taken and parked again":
+            lab.store.record_run(other.lease, RUN, at(5), WAITING)
+        before = self.look(lab.store, parker.key), lab.inspect(parker.key)
+
+        assert Actor(lab.store, parker.key).resume(write_number) is None
+        assert (self.look(lab.store, parker.key), lab.inspect(parker.key)) == before
+
+    def test_there_is_nothing_to_resume_where_no_record_is(self, store: ConversationStore) -> None:
+        key = new_key()
+
+        assert Actor(store, key).resume(2) is None
+        assert Actor(store, key).create() is None
 
     # Reject
 

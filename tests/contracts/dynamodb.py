@@ -5,7 +5,7 @@ from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer
 
-from core.conversation import ConversationKey, Usage
+from core.conversation import ConversationKey, Usage, Waiting, WaitReason
 from core.ports import ChatMessage
 from services.dynamodb_service import DynamoDBConversationStore
 from tests.contracts.conversation_store import Inspected
@@ -27,7 +27,13 @@ class DynamoDBLab:
             attributes={name: value for name, value in item.items() if isinstance(value, str)},
             messages=[read_message(message) for message in item.get("messages", [])],
             processing_time_ms=int(item["processing_time_ms"]) if "processing_time_ms" in item else None,
+            waiting=read_waiting(item["waiting"]) if "waiting" in item else None,
         )
+
+
+def read_waiting(item: dict[str, Any]) -> Waiting:
+    moments = (datetime.fromisoformat(item[name]) for name in ("since", "until"))
+    return Waiting(WaitReason(item["reason"]), *moments)
 
 
 def read_message(item: dict[str, Any]) -> ChatMessage:

@@ -4,8 +4,12 @@ from typing import Protocol
 
 import pytest
 
+from core.delivery import Envelope
 from core.ports import MessageQueue
+from tests.fakes.queue import Put
 from utils.sqs_heartbeat import Hiding
+
+CAMPAIGN = {"campaign": {"dataType": "String", "stringValue": "spring"}}
 
 
 class QueueLab(Protocol):
@@ -18,6 +22,10 @@ class QueueLab(Protocol):
 
     def delete(self, handle: str) -> None:
         """Delete a message: its handle can't be kept any more."""
+        ...
+
+    def put(self) -> list[Put]:
+        """Return what was put on the queue and is visible after its delay; receive each once."""
         ...
 
     def visible(self, handles: list[str]) -> set[str]:
@@ -56,6 +64,17 @@ class MessageQueueContract:
 
         assert hiding == Hiding(lost=frozenset({second}))
         assert lab.visible([first, third]) == set()
+
+    def test_a_message_that_is_put_comes_back_as_it_was(self, lab: QueueLab) -> None:
+        lab.queue.put(Envelope("the body", CAMPAIGN, None), "the first", 0)
+        (first,) = lab.put()
+
+        lab.queue.put(first.envelope, "the second", 0)
+        (second,) = lab.put()
+
+        assert (first.envelope.body, first.continuation) == ("the body", "the first")
+        assert (second.envelope.body, second.continuation) == ("the body", "the second")
+        assert second.envelope.attributes["campaign"]["stringValue"] == "spring"
 
     def test_no_message_is_no_call(self, lab: QueueLab) -> None:
         assert lab.queue.hide([], 600) == Hiding()

@@ -9,9 +9,11 @@ from typing import Any, TypeVar
 
 import index
 from composition import Runtime
+from core.continuation import Continuation
 from core.delivery import Delivery
 from core.lease import Lease
-from core.pipeline import MessagePipeline, Redelivery
+from core.outcome import Outcome
+from core.pipeline import MessagePipeline
 from core.wiring import Ports, pipeline, wire
 from sandbox.context_objects import make_body
 from tests.fakes.clock import FakeClock
@@ -33,6 +35,9 @@ DEFINITIONS = AssistantDefinitions(Path(__file__).parents[2] / "lambda" / "assis
 SETTINGS = Settings.from_environ(
     {"CONVERSATIONS_TABLE_NAME_DEV": "conversations-dev", "WHATSAPP_QUEUE_URL": "https://sqs.test/queue"}
 )
+PATIENT = SETTINGS.model_copy(update={"patience_seconds": 21_600})
+"""With waiting in the queue switched on, as Terraform does."""
+
 VISIBILITY_SECONDS = SETTINGS.visibility_timeout_seconds
 SETTLE_SECONDS = SETTINGS.settle_seconds
 TIMEOUT_SECONDS = 300.0
@@ -92,11 +97,18 @@ class InMemoryFunction:
         """Let one invocation process an event and return the ids of the messages that are not done."""
         return index.process(self.runtime(), event, self.deadline(timeout_seconds))
 
-    def receive(self, **delivery: Any) -> Redelivery | None:
+    def receive(self, **delivery: Any) -> Outcome:
         """Let the pipeline process one delivery in an invocation of its own; no batch, no heartbeat."""
         return self.pipeline().process(self.delivery(**delivery), self.deadline())
 
-    def delivery(self, *, message_id: str = "m-1", receive_count: int = 1, body: str | None = None) -> Delivery:
+    def delivery(
+        self,
+        *,
+        message_id: str = "m-1",
+        receive_count: int = 1,
+        body: str | None = None,
+        continuation: Continuation | None = None,
+    ) -> Delivery:
         context: Any
         try:
             context = parse_context(
@@ -113,6 +125,7 @@ class InMemoryFunction:
             received_at=self.clock.now().timestamp(),
             hidden_until=self.clock.now().timestamp() + VISIBILITY_SECONDS,
             lease=Lease(f"owner of {message_id}/{receive_count}"),
+            continuation=continuation,
         )
 
     def deadline(self, timeout_seconds: float = TIMEOUT_SECONDS) -> Deadline:

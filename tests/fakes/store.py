@@ -18,10 +18,11 @@ from core.conversation import (
     Standing,
     Status,
     UndecidedRow,
+    Waiting,
 )
 from core.errors import LeaseHeldError, LostLeaseError
 from core.lease import Lease
-from core.ports import ChatMessage, Closing, Failing
+from core.ports import ChatMessage, Closing, Failing, Parked
 
 
 @dataclass
@@ -36,6 +37,7 @@ class Record:
     last_owner: str | None = None
     processing_time_ms: int | None = None
     undecided: tuple[UndecidedRow, ...] = ()
+    waiting: Waiting | None = None
 
 
 P = ParamSpec("P")
@@ -111,6 +113,7 @@ class InMemoryConversationStore:
             raise LeaseHeldError("another delivery took the conversation over", retry_after_seconds=1)
         record.attempts += 1
         record.needs_attention = needs_attention
+        record.waiting = None
         changes: dict[str, Any] = {}
         if seen.intent_at is None and not seen.sent:
             record.attributes = {**record.attributes, **attributes}
@@ -137,8 +140,37 @@ class InMemoryConversationStore:
             record.needs_attention = True
 
     @atomic
-    def record_run(self, lease: Lease, run: Run, at: datetime) -> None:
-        self._fenced("record_run", lease, run=run, paid_runs=run.number)
+    def resume(
+        self, key: ConversationKey, parked: Parked, lease: Lease, mark: Failure, *, needs_attention: bool
+    ) -> Conversation | None:
+        self.writes.append("resume")
+        record = self.records.get(key)
+        if record is None or (record.conversation.lease_owner != lease.owner and not as_parked(record, parked)):
+            return None
+        if record.conversation.lease_owner != lease.owner:
+            record.attempts += 1
+            record.needs_attention = needs_attention
+            record.waiting = None
+            record.conversation = replace(
+                record.conversation,
+                lease_owner=lease.owner,
+                lease_expires_at=lease.expires_at,
+                last_error=mark,
+                write_number=lease.write_number,
+            )
+        return record.conversation
+
+    @atomic
+    def record_run(self, lease: Lease, run: Run, at: datetime, waiting: Waiting | None = None) -> None:
+        if waiting is None:
+            self._fenced("record_run", lease, run=run, paid_runs=run.number)
+            return
+        if self._ended_by(lease):
+            return
+        record = self._fenced("record_run", lease, run=run, paid_runs=run.number, last_error=None, **NO_LEASE)
+        record.needs_attention = False
+        record.waiting = waiting
+        record.last_owner = lease.owner
 
     @atomic
     def intend(self, lease: Lease, reply: Reply, sent: Sequence[SentPart], at: datetime, owner: EffectOwner) -> None:
@@ -189,21 +221,36 @@ class InMemoryConversationStore:
         record.processing_time_ms = closing.processing_time_ms
         record.needs_attention = False
         record.undecided = ()
+        record.waiting = None
         record.last_owner = lease.owner
 
     @atomic
     def fail(self, lease: Lease, failing: Failing) -> None:
+        self._let_go("fail", lease, failing, needs_attention=True, waiting=None, status=failing.status)
+
+    @atomic
+    def postpone(self, lease: Lease, failing: Failing, waiting: Waiting, *, needs_attention: bool) -> None:
+        self._let_go("postpone", lease, failing, needs_attention=needs_attention, waiting=waiting)
+
+    def _let_go(
+        self,
+        write: str,
+        lease: Lease,
+        failing: Failing,
+        *,
+        needs_attention: bool,
+        waiting: Waiting | None,
+        **changes: object,
+    ) -> None:
         if self._ended_by(lease):
             return
         current = self._own(lease).conversation
         sent = failing.sent or current.sent
         record = self._fenced(
-            "fail",
+            write,
             lease,
-            status=failing.status,
+            **changes,
             last_error=failing.failure,
-            lease_owner=None,
-            lease_expires_at=0.0,
             sent=sent,
             held_sids=current.held_sids | {part.sid for part in sent},
             intent_at=current.intent_at if failing.keep_intent else None,
@@ -212,9 +259,11 @@ class InMemoryConversationStore:
             run=failing.run or (current.run if failing.keep_run else None),
             paid_runs=failing.run.number if failing.run else current.paid_runs,
             reply=current.reply if failing.keep_reply else None,
+            **NO_LEASE,
         )
-        record.needs_attention = True
+        record.needs_attention = needs_attention
         record.undecided = failing.undecided
+        record.waiting = waiting
         record.last_owner = lease.owner
 
     @atomic
@@ -252,6 +301,21 @@ class InMemoryConversationStore:
         """Whether this delivery's last write took effect already and its answer was lost."""
         record = self.records.get(lease.key) if lease.key is not None else None
         return record is not None and record.conversation.lease_owner is None and record.last_owner == lease.owner
+
+
+NO_LEASE: Mapping[str, Any] = {"lease_owner": None, "lease_expires_at": 0.0}
+
+
+def as_parked(record: Record, parked: Parked) -> bool:
+    """Whether a record is exactly as it was left to wait for its run."""
+    current = record.conversation
+    return (
+        current.standing is Standing.OPEN
+        and (current.status, current.write_number, current.run) == (Status.PROCESSING, parked.write_number, parked.run)
+        and (current.lease_owner, current.intent_at, current.reply) == (None, None, None)
+        and (current.company_id, current.project_id, current.sender)
+        == (parked.company_id, parked.project_id, parked.sender)
+    )
 
 
 def parties(attributes: Mapping[str, str]) -> dict[str, Any]:

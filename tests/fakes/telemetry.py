@@ -4,6 +4,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+from core.events import Metric
+
 
 @dataclass(frozen=True)
 class Line:
@@ -43,7 +45,7 @@ class RecordingTelemetry:
 
     def metric(self, metric: str, value: float = 1, *, code: str | None = None) -> None:
         self.metrics[metric] += value  # type: ignore[assignment]
-        if code is not None:
+        if code is not None and metric == Metric.MESSAGES_FAILED:
             self.failed_codes[code] += 1
 
     def events(self) -> list[str]:

@@ -14,8 +14,9 @@ import core.wiring
 import index
 import utils.context_processor
 import utils.logging_config
+from core.aftermath import Aftermath
 from core.batch import BatchProcessor
-from core.pipeline import MessagePipeline
+from core.outcome import Done
 from utils.context_model import CompanyDataPayload, ContextObject, ShortText
 from utils.context_processor import InvalidContextError, parse_context
 from utils.logging_config import EventLog
@@ -124,12 +125,13 @@ def keys_are_not_validated() -> Any:
 
 
 def refused_messages_are_acknowledged() -> Any:
-    refuse = MessagePipeline._refuse
+    refuse = Aftermath.refuse
 
-    def acknowledge(self: MessagePipeline, *args: Any) -> None:
+    def acknowledge(self: Aftermath, *args: Any) -> Done:
         refuse(self, *args)
+        return Done()
 
-    return patch.object(MessagePipeline, "_refuse", acknowledge)
+    return patch.object(Aftermath, "refuse", acknowledge)
 
 
 def failures_are_not_logged() -> Any:

@@ -47,7 +47,7 @@ class Ambiguity:
     def may_be_undecided(self, planned: PlannedConversation) -> bool:
         """Whether something in the world looks like the message of a conversation, or hides it."""
         world, scenario = self._world, self._world.scenario
-        if planned.before is not None and planned.before.may_be_sent:
+        if planned.before is not None and (planned.before.may_be_sent or (planned.before.odd and scenario.replies)):
             return True
         if not self.intents.get(planned.key):
             return False

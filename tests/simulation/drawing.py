@@ -8,8 +8,21 @@ from random import Random
 from core.conversation import Mode
 from sandbox.stubs import Fate, Shown
 from sandbox.stubs.twilio_views import ALTERED
+from tests.simulation.faults import Outage
 from tests.simulation.old_records import random_old_record
-from tests.simulation.scenario import FILLING, Change, ForeignMessage, Likeness, PlannedConversation, Scenario
+from tests.simulation.scenario import (
+    FILLING,
+    PATIENCE_SECONDS,
+    Change,
+    ForeignMessage,
+    Forgery,
+    Likeness,
+    PlannedConversation,
+    Scenario,
+)
+
+NEVER = 1e9
+"""Seconds of a run that does not end."""
 
 Hostility = Callable[[Random, "Scenario"], "Scenario"]
 """Makes a scenario worse in one way."""
@@ -29,6 +42,9 @@ def random_scenario(random: Random, *hostilities: Hostility) -> Scenario:
         list_lag_seconds=random.choice((0.0, 5.0, 30.0)),
         rotates_at=random.random() * 400 if random.random() < 0.1 else None,
         clock_skew_seconds=random.choice((0.0, 1.0)),
+        patience_seconds=random.choice((0, PATIENCE_SECONDS, PATIENCE_SECONDS, PATIENCE_SECONDS)),
+        usual_seconds=random.choice((None, None, 1.0, 20.0, 600.0)),
+        exact_delays=random.random() < 0.7,
     )
     for make_worse in hostilities or random.sample(HOSTILITIES, random.choice((0, 0, 1, 1, 2, 3))):
         scenario = make_worse(random, scenario)
@@ -102,6 +118,30 @@ def silent_dynamodb(random: Random, scenario: Scenario) -> Scenario:
     return replace(scenario, silent_seconds=random.choice((5.0, 30.0, 200.0)), conversations=(first, *rest))
 
 
+def outages(random: Random, scenario: Scenario) -> Scenario:
+    """Let one or two systems be away, for as long as a hiccup or longer than anybody's patience."""
+
+    def one() -> Outage:
+        begins = random.choice((0.0, random.random() * 60, random.random() * 1000))
+        seconds = random.choice((20.0, 200.0, 2000.0, 7200.0, 15_000.0, 30_000.0))
+        return Outage(
+            random.choice(("model", "model", "whatsapp", "secrets", "store", "queue")), begins, begins + seconds
+        )
+
+    drawn = tuple(one() for _ in range(random.choice((1, 1, 2))))
+    return replace(scenario, outages=drawn, redriven_at=random.choice((None, 40_000.0)))
+
+
+def forged_continuations(random: Random, scenario: Scenario) -> Scenario:
+    first, *rest = scenario.conversations
+    forged = replace(first, forged=random.choice(tuple(Forgery)))
+    return replace(scenario, conversations=(forged, *rest))
+
+
+def no_right_to_put(_: Random, scenario: Scenario) -> Scenario:
+    return replace(scenario, may_put=False)
+
+
 HOSTILITIES: tuple[Hostility, ...] = (
     texts_not_shown,
     texts_altered,
@@ -113,6 +153,10 @@ HOSTILITIES: tuple[Hostility, ...] = (
     changed_messages,
     changed_account,
     silent_dynamodb,
+    outages,
+    outages,
+    forged_continuations,
+    no_right_to_put,
 )
 """Ways in which the world is not our friend."""
 
@@ -131,7 +175,7 @@ def _conversation(random: Random, number: int) -> PlannedConversation:
         recipient_tel="+447700900101" if random.random() < 0.6 else f"+44770090010{number}",
         mode=mode,
         texts=texts,
-        run_seconds=random.choice((0.0, 3.0, 30.0, 60.0, 200.0, 320.0, 700.0)),
+        run_seconds=random.choice((0.0, 3.0, 30.0, 60.0, 200.0, 320.0, 700.0, 3000.0, NEVER)),
         sent_at=random.random() * random.choice((0.1, 10.0, 300.0)),
         duplicate_after=random.random() * 500 if random.random() < 0.25 else None,
         received_again_after=random.random() * 400 if random.random() < 0.15 else None,

@@ -42,6 +42,7 @@ MENU: Mapping[str, tuple[Fault, ...]] = {
         (
             "store.create",
             "store.take_over",
+            "store.resume",
             "store.annotate",
             "store.record_run",
             "store.intend",
@@ -49,6 +50,7 @@ MENU: Mapping[str, tuple[Fault, ...]] = {
             "store.renew",
             "store.close",
             "store.fail",
+            "store.postpone",
             "store.reject",
         ),
         _WRITE,
@@ -61,6 +63,7 @@ MENU: Mapping[str, tuple[Fault, ...]] = {
     "whatsapp.send": (*_ALWAYS, Fault.THROTTLE, Fault.REFUSE, Fault.SLOW_CONNECT),
     "whatsapp.list_messages": (*_READ, Fault.GARBLE, Fault.SLOW_CONNECT),
     "queue.hide": (*_ALWAYS,),
+    "queue.put": (*_ALWAYS, Fault.REPEAT, Fault.REFUSE),
 }
 """What can go wrong at each call."""
 
@@ -116,16 +119,31 @@ class ExactPlan:
         return fault if fault in MENU[name] else None
 
 
+@dataclass(frozen=True)
+class Outage:
+    """A time in which a system answers nobody, or refuses everybody.
+
+    Attributes:
+        of: `model`, `whatsapp`, `secrets`, `store` or `queue`.
+    """
+
+    of: str
+    begins: float
+    ends: float
+
+
 class Injector:
     """Counts the calls of a schedule and keeps what was injected.
 
     Attributes:
         silent_until: Until when DynamoDB answers nobody.
+        outages: When which system is away; its calls fail without being planned to.
     """
 
     def __init__(self, kernel: Kernel, plan: Plan) -> None:
         self.kernel = kernel
         self.silent_until = 0.0
+        self.outages: tuple[Outage, ...] = ()
         self.calls: list[str] = []
         self.injected: list[tuple[Planned, str]] = []
         self._plan = plan
@@ -136,7 +154,13 @@ class Injector:
         fault = self._plan.decide(call, name)
         if fault is not None:
             self.injected.append((Planned(call, fault), name))
+        elif self._is_away(name) and Fault.FAIL in MENU[name]:
+            return Fault.FAIL
         return fault
+
+    def _is_away(self, name: str) -> bool:
+        system = name.partition(".")[0]
+        return any(outage.of == system and outage.begins <= self.kernel.now < outage.ends for outage in self.outages)
 
     def counts(self) -> Counter[Fault]:
         return Counter(planned.fault for planned, _ in self.injected)

@@ -1,16 +1,20 @@
 """Invariants: what must hold after every event of a schedule, and at its end."""
 
+import json
 from collections import Counter
 from typing import Any
 
+from greenlet import getcurrent
+
 from core.attempt import MAX_WRITE_TRIES
 from core.claim import UNFINISHED
+from core.continuation import MAX_NUMBER
 from core.conversation import TRANSITIONS, Status
 from core.errors import LeaseHeldError
 from tests.simulation.ambiguity import Ambiguity
 from tests.simulation.expressions import Item
 from tests.simulation.faults import SURVIVABLE, Fault
-from tests.simulation.scenario import Change, PlannedConversation
+from tests.simulation.scenario import RUN_DEADLINE_SECONDS, Change, PlannedConversation
 from tests.simulation.sqs import MAX_RECEIVE_COUNT, Message
 from tests.simulation.table import ItemKey, number, plain, text
 from tests.simulation.twilio import Accepted, canonical
@@ -26,12 +30,18 @@ ENDURED_FAULTS = 2
 WAIT_SECONDS = 60.0
 """How much longer than the reconcile window a lost answer may keep a conversation open, where nothing else is wrong."""
 
+OUTAGE_SECONDS, RUN_FACTOR = 900.0, 1.7
+"""How long after an outage all is sent, and how much longer than a run takes it may be waited for."""
+
 MAX_PAID_RUNS = 3
 """What the record may count. A run whose id never reached the function is not in it: the causes below come on top."""
 
 _LOSES_AN_ANSWER = {Fault.CRASH_AFTER, Fault.LOSE, Fault.SLOW, Fault.PAUSE}
 _LOSES_ITS_HOLDER = {Fault.CRASH_BEFORE, Fault.CRASH_AFTER, Fault.PAUSE}
 _LOSES_A_WRITE = {Fault.FAIL, Fault.LOSE, Fault.OVERTAKEN, Fault.SILENT}
+
+
+_ARRIVES_LATE = {Fault.OVERTAKEN, Fault.SILENT}
 
 
 class ViolationError(AssertionError):
@@ -64,6 +74,8 @@ class Invariants:
             self._got[accepted.recipient_tel, canonical(accepted.content)] += 1
         world.table.watchers.append(self._check_write)
         world.twilio.on_send.append(self._check_send)
+        world.queue.on_delete.append(self._check_delete)
+        world.queue.on_put.append(self._check_put)
         world.kernel.after_event = self.check_now
 
     @property
@@ -85,6 +97,8 @@ class Invariants:
         for message in self._world.queue.messages:
             if message.waiting:
                 raise ViolationError(f"{message.message_id} is stuck in the queue")
+            if message.was_put and json.loads(message.continuation or "")["number"] > MAX_NUMBER:
+                raise ViolationError(f"{message.message_id} was put on the queue again, beyond the bound")
             if message.receive_count > MAX_RECEIVE_COUNT:
                 raise ViolationError(f"{message.message_id} was received {message.receive_count} times")
         if unforeseen := [line for line in self._world.telemetry.lines if line.fields.get("code") == "unforeseen"]:
@@ -93,6 +107,7 @@ class Invariants:
             self._never_lost(planned)
             self._conflicts_reach_a_person(planned)
             self._left_to_people_only_if_need_be(planned)
+            self._waiting_is_over(planned)
         self._sent_means_sent()
         self._replies_keep_their_locks_and_history()
         self._critical_line_before_the_stop()
@@ -100,6 +115,7 @@ class Invariants:
         self._no_waiting_past_the_end()
         self._two_faults_are_endured()
         self._waits_no_longer_than_it_must()
+        self._waiting_needs_no_person()
 
     # At every write and every send; what is wrong is raised after the event, outside the code under test.
 
@@ -124,6 +140,30 @@ class Invariants:
             self._effect_belongs_to_its_intent(accepted)
         except ViolationError as violation:
             self._broken = self._broken or str(violation)
+
+    def _check_delete(self, message: Message) -> None:
+        """Check that an open conversation still has a message, whatever is deleted."""
+        planned = self._world.planned[message.conversation_id]
+        item = self._table.items.get(planned.key)
+        if (item is not None and _is_closed(item)) or self._is_anothers(planned, item):
+            return
+        if not any(other.alive for other in self._messages(planned)):
+            self._broken = self._broken or f"{planned.conversation_id} is open, and its last message was deleted"
+
+    def _check_put(self, conversation_id: str, delay_seconds: float) -> None:
+        """Check that a continuation does not meet the lease of the delivery that puts it: the record comes first.
+
+        Only the claim itself can come later, if nobody heard of it at all.
+        """
+        if self._world.scenario.silent_seconds or self._world.injector.counts().keys() & _ARRIVES_LATE:
+            return
+        item = self._table.items.get(self._world.planned[conversation_id].key)
+        delivery = self._world.worked[getcurrent()]
+        if item is None or text(item, "lease_owner") != delivery.lease.owner:
+            return
+        comes_at = self._world.clock.now().timestamp() + delay_seconds + 2 * self._world.scenario.clock_skew_seconds
+        if number(item, "lease_expires_at") > comes_at:
+            self._broken = self._broken or f"{conversation_id} waits in the queue, and its record is still leased"
 
     def _statuses_follow_the_table(self, key: ItemKey, before: Item, after: Item) -> None:
         was, now = text(before, "conversation_status"), text(after, "conversation_status")
@@ -180,25 +220,35 @@ class Invariants:
         messages = self._messages(planned)
         if item is not None and _is_closed(item):
             return
-        before = planned.before
-        if before is not None and not before.is_open and not before.may_be_sent:
+        if self._is_anothers(planned, item):
             return
+        before = planned.before
         if not any(message.dead_lettered for message in messages):
             raise ViolationError(f"{planned.conversation_id} is lost: not sent, and no message of it is in the DLQ")
         refused = before is not None and (before.may_be_sent or not planned.consents)
         if item is not None and not refused and not self._says_why(item):
             raise ViolationError(f"{planned.conversation_id} is in the DLQ as {text(item, 'conversation_status')}")
 
+    def _is_anothers(self, planned: PlannedConversation, item: Item | None) -> bool:
+        """Whether the record that was there before, or what others made of it, means that nothing is to be sent."""
+        before = planned.before
+        if before is None:
+            return False
+        is_strange = item is not None and "record_version" not in item and text(item, "conversation_status") not in OURS
+        return is_strange or (not before.is_open and not before.may_be_sent)
+
     def _says_why(self, item: Item) -> bool:
         """Whether a record tells why it was not sent.
 
-        Of an attempt that died on the first receive, the index of what needs attention need not know: if the others
-        died as well, before they wrote anything, the DLQ alone tells of it.
+        Of an attempt that died on the first receive, or was to wait in the queue, the index of what needs attention
+        need not know: if the others died as well, before they wrote anything, the DLQ alone tells of it.
         """
         record = plain(item)
         error, needs_attention = record.get("last_error"), "needs_attention" in record
         if not isinstance(error, dict):
-            return False
+            return "waiting" in record
+        if "waiting" in record and error["receive_count"] < MAX_RECEIVE_COUNT:
+            return True
         if error.get("code") == UNDECIDED and not needs_attention:
             return False
         if error.get("code") not in {UNFINISHED, LeaseHeldError.code}:
@@ -210,12 +260,12 @@ class Invariants:
         if planned.change is not Change.COMPANY or item is None or planned.before is not None:
             return
         owner = text(item, "company_id")
-        for message in self._messages(planned):
-            theirs = "umbrella" if message.message_id.endswith("duplicate") else "acme"
-            if theirs != owner and not message.dead_lettered and planned.consents:
-                raise ViolationError(
-                    f"{message.message_id} is of {theirs}, the record of {owner}, and nobody hears of it"
-                )
+        messages = self._messages(planned)
+        for origin in {message.origin for message in messages}:
+            theirs = "umbrella" if origin.endswith("duplicate") else "acme"
+            is_heard = any(message.dead_lettered for message in messages if message.origin == origin)
+            if theirs != owner and not is_heard and planned.consents:
+                raise ViolationError(f"{origin} is of {theirs}, the record of {owner}, and nobody hears of it")
 
     def _left_to_people_only_if_need_be(self, planned: PlannedConversation) -> None:
         item = self._table.items.get(planned.key)
@@ -229,6 +279,12 @@ class Invariants:
                 raise ViolationError(f"{planned.conversation_id} is undecided, and no message of it is in the DLQ")
         if _is_unseen(record) and not self._ambiguity.may_be_adopted_unseen(planned):
             raise ViolationError(f"{planned.conversation_id} adopted a message unseen, though its text is shown")
+
+    def _waiting_is_over(self, planned: PlannedConversation) -> None:
+        """Check that a closed record says nothing of waiting."""
+        item = self._table.items.get(planned.key)
+        if item is not None and "closed_at" in item and "waiting" in item:
+            raise ViolationError(f"{planned.conversation_id} is closed, and says that it waits")
 
     def _sent_means_sent(self) -> None:
         held: Counter[str] = Counter()
@@ -273,7 +329,8 @@ class Invariants:
         if self._world.replies.lost:
             raise ViolationError(f"the replies service lost its lock on {self._world.replies.lost[0][1]}")
         for key, sids in self._world.replies.history.items():
-            kept = [message.get("message_id") for message in plain(self._table.items[key])["messages"]]
+            entries = plain(self._table.items[key])["messages"]
+            kept = [entry.get("message_id") for entry in entries if isinstance(entry, dict)]
             if missing := [sid for sid in sids if sid not in kept]:
                 raise ViolationError(f"{key[1]} lost {missing[0]}, which the replies service wrote")
 
@@ -286,12 +343,19 @@ class Invariants:
         """A conversation is paid for once, and once more for each of the causes that guarantee 4 names."""
         causes = self._causes_of_a_second_run()
         for planned in self._world.scenario.conversations:
+            allowed = 1 + causes.total()
+            if planned.run_seconds > RUN_DEADLINE_SECONDS:
+                allowed += MAX_PAID_RUNS - 1
             runs, item = self._world.model.runs_of[planned.conversation_id], self._table.items.get(planned.key)
-            if runs > 1 + causes.total() and not self._world.scenario.silent_seconds:
+            if runs > allowed and not self._store_is_away():
                 raise ViolationError(f"{planned.conversation_id} was paid for {runs} times; causes: {dict(causes)}")
             counted = number(item, "paid_runs") if item is not None else 0
             if counted > min(runs, MAX_PAID_RUNS):
                 raise ViolationError(f"{planned.conversation_id} counts {counted:.0f} runs of {runs}")
+
+    def _store_is_away(self) -> bool:
+        scenario = self._world.scenario
+        return bool(scenario.silent_seconds) or any(outage.of == "store" for outage in scenario.outages)
 
     def _causes_of_a_second_run(self) -> Counter[str]:
         """Count the faults after which nobody knows the id of a run: nothing else is a reason to pay again."""
@@ -339,6 +403,28 @@ class Invariants:
         waited = closed_at - sent[0]
         if waited > self._world.settings.settle_seconds + WAIT_SECONDS:
             raise ViolationError(f"{planned.conversation_id} waited {waited:.0f} s for what could be known before")
+
+    def _waiting_needs_no_person(self) -> None:
+        """Check that where nothing goes wrong but outages, nobody has to redrive, and all is sent soon after them."""
+        scenario = self._world.scenario
+        if not scenario.endurable or self._world.injector.injected or scenario.foreign or scenario.redriven_at:
+            return
+        if not scenario.exact_delays or self._store_is_away() or scenario.replies or self.undecided:
+            return
+        outages_end = max((outage.ends for outage in scenario.outages), default=0.0)
+        for planned in scenario.conversations:
+            if any(message.dead_lettered for message in self._messages(planned)):
+                raise ViolationError(f"{planned.conversation_id} needs a person, and there was nothing but an outage")
+            closed_at = self._closed_at.get(planned.key)
+            if planned.before is not None or closed_at is None:
+                continue
+            run_seconds = max(planned.run_seconds, scenario.usual_seconds or 0.0)
+            longest = OUTAGE_SECONDS + RUN_FACTOR * run_seconds + self._world.settings.lease_seconds
+            if closed_at > max(outages_end, planned.sent_at) + longest * len(scenario.conversations):
+                raise ViolationError(f"{planned.conversation_id} waited until {closed_at:.0f} for nothing")
+            alone = len(scenario.conversations) == 1 and not outages_end
+            if alone and closed_at > planned.sent_at + RUN_FACTOR * run_seconds + WAIT_SECONDS:
+                raise ViolationError(f"{planned.conversation_id} waited until {closed_at:.0f} for the model")
 
     def _messages(self, planned: PlannedConversation) -> list[Message]:
         return [m for m in self._world.queue.messages if m.conversation_id == planned.conversation_id]

@@ -11,26 +11,31 @@ from unittest.mock import patch
 from greenlet import getcurrent
 from twilio.base.page import Page
 
+import core.aftermath
 import core.claim
+import core.continuation
 import core.pipeline
+import core.postponement
 import core.reconciler
 import core.reconciliation
 import core.resemblance
 import core.run_watch
 import services.conversation_item
 import services.dynamodb_service
+from core.aftermath import Aftermath
 from core.attempt import Attempt
-from core.batch import LeaseRenewal
+from core.batch import BatchProcessor, LeaseRenewal
 from core.claim import Claims
-from core.conversation import FAILURE_STATUS, Standing, Status, Step
-from core.errors import DeliveryUnknownError
+from core.conversation import FAILURE_STATUS, Standing, Status, Step, WaitReason
+from core.delivery import Delivery
+from core.errors import LeaseHeldError
 from core.lease import Lease
 from core.outbox import Outbox
-from core.pipeline import MessagePipeline
+from core.outcome import Done, Postponed
 from core.ports import Failing
+from core.postponement import Postponement, Wait
 from core.reconciler import Reconciler
 from core.reconciliation import Adopt, NotSent, Undecided, decide
-from core.redelivery import redelivery_delay_seconds
 from services.dynamodb_service import DynamoDBConversationStore
 from tests.simulation import drawing
 from tests.simulation.drawing import Hostility
@@ -38,6 +43,7 @@ from tests.simulation.expressions import placeholders
 from tests.simulation.scenario import Scenario
 from tests.simulation.schedule import Result, run_schedule
 from tests.simulation.search import search_exhaustively
+from tests.simulation.sqs import SimulatedQueue
 from tests.simulation.wire import StoreWire, TwilioWire
 from utils.settings import Settings
 
@@ -96,7 +102,10 @@ def resend_at_once_after_a_timeout() -> Any:
 
 
 def reconcile_window_too_short() -> Any:
-    return patch.object(Settings, "settle_seconds", 3.0)
+    stack = ExitStack()
+    stack.enter_context(patch.object(Settings, "settle_seconds", 3.0))
+    stack.enter_context(patch.object(Settings, "send_start_seconds", 5.0))
+    return stack
 
 
 def lease_renewed_in_memory_only() -> Any:
@@ -105,16 +114,6 @@ def lease_renewed_in_memory_only() -> Any:
         return True
 
     return patch.object(LeaseRenewal, "__call__", renew)
-
-
-def lease_outlives_the_visibility() -> Any:
-    make = Claims.__init__
-
-    def longer(self: Claims, *args: Any, **kwargs: Any) -> None:
-        make(self, *args, **kwargs)
-        self._safety_margin_seconds = -60
-
-    return patch.object(Claims, "__init__", longer)
 
 
 def no_fencing() -> Any:
@@ -143,16 +142,17 @@ def leases_are_ignored() -> Any:
 
 
 def failures_are_acknowledged() -> Any:
-    give_back = MessagePipeline._give_back
+    give_back = Aftermath._give_back
 
-    def acknowledge(self: MessagePipeline, attempt: Attempt, error: Any) -> None:
-        give_back(self, attempt, error)
+    def acknowledge(self: Aftermath, *args: Any, **kwargs: Any) -> Done:
+        give_back(self, *args, **kwargs)
+        return Done()
 
-    return patch.object(MessagePipeline, "_give_back", acknowledge)
+    return patch.object(Aftermath, "_give_back", acknowledge)
 
 
 def failures_are_not_recorded() -> Any:
-    return patch.object(MessagePipeline, "_record_failure", lambda *_: None)
+    return patch.object(Aftermath, "_release", lambda _self, attempt, *_: attempt.delivery.lease.give_up())
 
 
 def failed_sends_are_the_models_fault() -> Any:
@@ -166,7 +166,7 @@ def nobody_leaves_word() -> Any:
 
 
 def intent_forgotten_when_the_outcome_is_unknown() -> Any:
-    return patch.object(core.pipeline, "Failing", lambda **fields: Failing(**{**fields, "keep_intent": False}))
+    return patch.object(core.aftermath, "Failing", lambda **fields: Failing(**{**fields, "keep_intent": False}))
 
 
 def intent_forgotten_when_the_record_was_not_read() -> Any:
@@ -177,13 +177,6 @@ def intent_forgotten_when_the_record_was_not_read() -> Any:
         self.maybe_sent = False
 
     return patch.object(Attempt, "__init__", careless)
-
-
-def visibility_zero_on_unknown_delivery() -> Any:
-    def impatient(error: Any, *args: Any) -> int | None:
-        return 0 if isinstance(error, DeliveryUnknownError) else redelivery_delay_seconds(error, *args)
-
-    return patch.object(core.pipeline, "redelivery_delay_seconds", impatient)
 
 
 def sent_parts_are_not_recorded() -> Any:
@@ -217,6 +210,93 @@ def a_young_run_that_is_not_known_is_gone() -> Any:
 
 def polls_past_the_deadline() -> Any:
     return patch.object(Attempt, "wait", lambda self, seconds, _=0.0: self._clock.sleep(seconds + 60))
+
+
+# Waiting in the queue
+
+
+def acknowledged_before_it_is_put() -> Any:
+    put = BatchProcessor._put
+
+    def hasty(self: BatchProcessor, delivery: Delivery, postponed: Postponed) -> Any:
+        queue: SimulatedQueue = self._queue._port  # type: ignore[attr-defined]
+        queue.finish([(m, m.handle) for m in queue.messages if m.message_id == delivery.message_id], [])
+        return put(self, delivery, postponed)
+
+    return patch.object(BatchProcessor, "_put", hasty)
+
+
+def acknowledged_though_it_was_not_put() -> Any:
+    put = BatchProcessor._put
+
+    def careless(self: BatchProcessor, delivery: Delivery, postponed: Postponed) -> Done:
+        put(self, delivery, postponed)
+        return Done()
+
+    return patch.object(BatchProcessor, "_put", careless)
+
+
+def put_before_the_record_is_written() -> Any:
+    """The write that gives up the lease comes after the put."""
+    postpone, put = DynamoDBConversationStore.postpone, BatchProcessor._put
+    writes: dict[str, Callable[[], None]] = {}
+
+    def later(self: DynamoDBConversationStore, lease: Lease, *args: Any, **kwargs: Any) -> None:
+        key = lease.key
+
+        def write() -> None:
+            lease.key = key
+            postpone(self, lease, *args, **kwargs)
+
+        writes[lease.owner] = write
+
+    def then_write(self: BatchProcessor, delivery: Delivery, postponed: Postponed) -> Any:
+        ended = put(self, delivery, postponed)
+        write = writes.pop(delivery.lease.owner, None)
+        if write is not None:
+            write()
+        return ended
+
+    stack = ExitStack()
+    stack.enter_context(patch.object(DynamoDBConversationStore, "postpone", later))
+    stack.enter_context(patch.object(BatchProcessor, "_put", then_write))
+    return stack
+
+
+def a_continuation_keeps_the_lease() -> Any:
+    return patch.object(DynamoDBConversationStore, "postpone", lambda *_, **__: None)
+
+
+def continuations_have_no_bound() -> Any:
+    return patch.object(core.postponement, "MAX_NUMBER", 10**9)
+
+
+def any_runs_result_is_used() -> Any:
+    return patch.object(core.pipeline, "is_of_its_run", lambda *_: True)
+
+
+def what_finds_anothers_lease_is_acknowledged() -> Any:
+    of = Aftermath.of
+
+    def careless(self: Aftermath, attempt: Attempt, error: Any) -> Any:
+        outcome = of(self, attempt, error)
+        return Done() if isinstance(error, LeaseHeldError) else outcome
+
+    return patch.object(Aftermath, "of", careless)
+
+
+def patience_is_that_of_the_first_message_for_ever() -> Any:
+    return patch.object(core.continuation, "CLOCK_TOLERANCE", timedelta(days=365))
+
+
+def outages_cost_receives() -> Any:
+    plan = Postponement.plan
+
+    def impatient(self: Postponement, error: Any, *args: Any) -> Any:
+        planned = plan(self, error, *args)
+        return None if isinstance(planned, Wait) and planned.reason is WaitReason.UNAVAILABLE else planned
+
+    return patch.object(Postponement, "plan", impatient)
 
 
 # In a hostile world
@@ -300,7 +380,6 @@ EXHAUSTIVELY: tuple[Mutation, ...] = (
     no_check_between_lease_and_send,
     resend_at_once_after_a_timeout,
     reconcile_window_too_short,
-    lease_outlives_the_visibility,
     no_fencing,
     claim_without_a_condition,
     failures_are_acknowledged,
@@ -320,8 +399,12 @@ IN_ONE_SCENARIO: tuple[tuple[Mutation, str], ...] = (
     (adopt_what_may_be_anothers, "twins"),
     (ignore_what_others_may_have_sent, "lookalikes"),
     (rivals_that_are_dead_may_get_an_answer, "twins"),
-    (visibility_zero_on_unknown_delivery, "hidden text"),
     (writes_have_no_number, "two parts"),
+    (acknowledged_before_it_is_put, "after a hold"),
+    (acknowledged_though_it_was_not_put, "after a hold"),
+    (put_before_the_record_is_written, "after a hold"),
+    (a_continuation_keeps_the_lease, "after a hold"),
+    (what_finds_anothers_lease_is_acknowledged, "free-form"),
     (hidden_texts_are_no_messages, "hidden text"),
     (what_is_hidden_is_left_to_people, "hidden text"),
 )
@@ -350,6 +433,9 @@ IN_A_HOSTILE_WORLD: tuple[tuple[Mutation, Hostility], ...] = (
     (companies_are_not_compared, drawing.changed_messages),
     (the_list_is_that_of_todays_account, drawing.changed_account),
     (final_update_takes_as_long_as_any_other, drawing.silent_dynamodb),
+    (continuations_have_no_bound, drawing.forged_continuations),
+    (any_runs_result_is_used, drawing.forged_continuations),
+    (outages_cost_receives, drawing.outages),
 )
 """Mutants that need an unfriendly world to show up, and in which way unfriendly."""
 

@@ -70,7 +70,10 @@ class RepliesService:
         def write() -> None:
             try:
                 self._update(key, ENDED, condition="conversation_status = :locked", entries=entries)
-            except ClientError:
+            except ClientError as exc:
+                if exc.response["Error"]["Code"] == "ValidationException":
+                    self.kernel.log(f"replies: can't add to what somebody else wrote in {key[1]}")
+                    return
                 self.kernel.log(f"replies: has lost its lock on {key[1]}")
                 self.lost.append(key)
                 return

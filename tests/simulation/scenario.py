@@ -6,14 +6,30 @@ from enum import StrEnum
 from core.conversation import Mode
 from sandbox.context_objects import TWILIO_REFERENCE, make_body
 from sandbox.stubs import Fate, Shown
+from tests.simulation.faults import Outage
 from tests.simulation.old_records import OldRecord
 
 FREE_FORM_REFERENCE = "whatsapp-credentials/acme/winter/twilio"
-ENDURABLE_RUN_SECONDS = 60.0
-"""Longest run after which two faults still leave a receive to finish in."""
+PATIENCE_SLACK_SECONDS, RUN_SLACK_SECONDS = 3600.0, 600.0
+"""How much sooner than their bounds an outage and a run must end for two faults to leave enough time."""
 
 FILLING = " \u201cx\u201d \u2013 it\u2019s\u2026\u00a0a&b \u200b" + " x" * 690
 """What vendors like to change, in a text long enough to be a part by itself."""
+
+
+PATIENCE_SECONDS = 21_600
+RUN_DEADLINE_SECONDS = 3600
+
+
+class Forgery(StrEnum):
+    """What is wrong with a continuation that somebody made up."""
+
+    RUN_OF_ANOTHER = "the run of another conversation"
+    FUTURE = "a time in the future"
+    BEYOND_THE_BOUND = "a number beyond the bound"
+    AT_THE_BOUND = "the last number"
+    LONG_AGO = "sent long ago"
+    NO_JSON = "no JSON"
 
 
 class Change(StrEnum):
@@ -39,6 +55,7 @@ class PlannedConversation:
         unknown_for_seconds: How long OpenAI answers 404 for a run that it has just created.
         received_again_after: When SQS delivers its message a second time although it is hidden, if it does.
         before: The record of it that is there already, if one is.
+        forged: What is wrong with the continuation that its last message has, if that has one.
     """
 
     conversation_id: str
@@ -53,6 +70,7 @@ class PlannedConversation:
     consents: bool = True
     unknown_for_seconds: float = 0.0
     before: OldRecord | None = None
+    forged: Forgery | None = None
 
     @property
     def key(self) -> tuple[str, str]:
@@ -136,6 +154,12 @@ class Scenario:
         account_changes_at: When the secret names another account of Twilio.
         account_stays: Whether the old account can still be asked after that.
         silent_seconds: How long DynamoDB answers nobody from the first send on.
+        patience_seconds: How long messages are postponed; 0 for never.
+        usual_seconds: What each environment believes that runs take, as if it had seen some.
+        outages: When vendors or AWS are away.
+        exact_delays: Whether delayed messages come at their time.
+        may_put: Whether the function may put messages on its queue.
+        redriven_at: When a person moves back what is in the DLQ, if one does.
     """
 
     conversations: tuple[PlannedConversation, ...]
@@ -154,20 +178,37 @@ class Scenario:
     account_changes_at: float | None = None
     account_stays: bool = True
     silent_seconds: float = 0.0
+    patience_seconds: int = PATIENCE_SECONDS
+    usual_seconds: float | None = None
+    outages: tuple[Outage, ...] = ()
+    exact_delays: bool = True
+    may_put: bool = True
+    redriven_at: float | None = None
+
+    @property
+    def is_outlasted(self) -> bool:
+        """Whether every outage ends within the patience of the messages, or of those that were redriven."""
+        last = max((outage.ends for outage in self.outages), default=0.0)
+        patience_ends = (self.redriven_at or 0.0) + self.patience_seconds
+        return last < patience_ends - PATIENCE_SLACK_SECONDS and all(outage.of != "queue" for outage in self.outages)
 
     @property
     def endurable(self) -> bool:
         """Whether every conversation must end as sent in spite of any two survivable faults.
 
-        Not where a conversation may rightly be left to a person, which `Ambiguity` says, nor where DynamoDB is away.
+        Not where a conversation may rightly be left to a person, which `Ambiguity` says, where DynamoDB is away, where
+        messages can't wait in the queue, or where an outage outlasts its patience.
         """
         return (
             self.rotates_at is None
             and self.account_changes_at is None
             and not self.silent_seconds
+            and self.may_put
+            and self.is_outlasted
             and all(
                 planned.consents
-                and planned.run_seconds <= ENDURABLE_RUN_SECONDS
+                and planned.forged is None
+                and planned.run_seconds < RUN_DEADLINE_SECONDS - RUN_SLACK_SECONDS
                 and planned.duplicate_after is None
                 and planned.received_again_after is None
                 and (planned.before is None or (planned.before.is_open and not planned.before.odd))
@@ -210,6 +251,15 @@ EXHAUSTIVE = {
     "two parts": plain(parts=2, run_seconds=0.0),
     "twins": pair(Mode.FREE_FORM, "Hello! Do you have a minute?", "Hello! Do you have a minute?"),
     "lookalikes": pair(Mode.TEMPLATE, ANA, ANA_ACME),
+    "after a hold": plain(run_seconds=20.0),
+    "parked": replace(plain(run_seconds=20.0), usual_seconds=20.0),
     "hidden text": replace(plain(mode=Mode.TEMPLATE, run_seconds=0.0), shown=Shown.HIDDEN, with_service=True),
 }
 """Scenarios that are run under every fault and every pair of faults."""
+
+TWICE_AWAY = replace(
+    plain(),
+    outages=(Outage("model", 0.0, 30_000.0), Outage("model", 39_000.0, 44_000.0)),
+    redriven_at=40_000.0,
+)
+"""An outage that outlasts the patience of a message, and another one after somebody has redriven it."""

@@ -1,5 +1,7 @@
 """The promise, searched for a counter-example; `make simulate` searches longer."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,8 +17,9 @@ from tests.simulation.mutants import (
     Mutation,
     hunt_by_chance,
     hunt_exhaustively,
+    patience_is_that_of_the_first_message_for_ever,
 )
-from tests.simulation.scenario import EXHAUSTIVE, plain
+from tests.simulation.scenario import EXHAUSTIVE, TWICE_AWAY, plain
 from tests.simulation.schedule import run_schedule, simplest
 from tests.simulation.search import search_exhaustively, singles
 
@@ -34,6 +37,25 @@ def test_without_faults_everything_is_sent() -> None:
         "store.intend",
         "store.close",
     ]
+
+
+def test_without_patience_a_conversation_costs_what_the_design_says() -> None:
+    result = run_schedule(0, replace(plain(run_seconds=20.0), patience_seconds=0), ExactPlan())
+
+    assert result.violation is None
+    assert [call for call in result.calls if call.startswith(("store", "queue"))] == [
+        "store.create",
+        "store.record_run",
+        "store.intend",
+        "store.close",
+    ]
+
+
+def test_a_message_that_was_redriven_has_patience_again() -> None:
+    assert run_schedule(0, TWICE_AWAY, ExactPlan()).violation is None
+
+    with patience_is_that_of_the_first_message_for_ever():
+        assert run_schedule(0, TWICE_AWAY, ExactPlan()).violation == "conv-1 did not survive no fault at all"
 
 
 def test_the_same_seed_gives_the_same_schedule() -> None:

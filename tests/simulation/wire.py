@@ -14,7 +14,14 @@ from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeou
 from greenlet import getcurrent
 from twilio.http.response import Response
 
-from core.errors import PermanentError, ProcessorError, SecretError, SendTooLateError, TransientError
+from core.errors import (
+    PermanentError,
+    ProcessorError,
+    PutDeniedError,
+    SecretError,
+    SendTooLateError,
+    TransientError,
+)
 from sandbox.stubs.wire import Reply, decode_pairs
 from services.twilio_http import AnswerLostError, NotSentError, OneShotHttpClient
 from tests.fakes.faulty import ProcessDied
@@ -93,6 +100,8 @@ class PortWire(Wire):
             raise TransientError("throttled", code="throttled", retry_after_seconds=1.0, repeatable=True)
         if fault is Fault.REFUSE:
             error: type[ProcessorError] = SecretError if name.startswith("secrets") else PermanentError
+            if name == "queue.put" and self.random.random() < 0.5:
+                error = PutDeniedError
             raise error("refused", code="refused")
         if fault is Fault.SLOW:
             self.kernel.sleep(SLOW_SECONDS[self._name])
@@ -101,6 +110,9 @@ class PortWire(Wire):
             self.die()
         if fault is Fault.LOSE:
             raise self._failure(name)
+        if fault is Fault.REPEAT:
+            self.kernel.sleep(1.0)
+            result = effect()
         self.kernel.sleep(self.random.random() * 0.05)
         return result
 

@@ -17,7 +17,8 @@ from greenlet import getcurrent
 import core.wiring
 import services.twilio_service
 from core.batch import BatchProcessor
-from core.conversation import Mode, Usage
+from core.continuation import ATTRIBUTE, MAX_NUMBER, Continuation, write_continuation
+from core.conversation import Mode, Run, Usage, WaitReason
 from core.delivery import Delivery
 from core.model import ModelRequest, RunReport, RunState
 from core.ports import TwilioCredentials
@@ -37,7 +38,9 @@ from tests.simulation.replies import RepliesService
 from tests.simulation.scenario import (
     CHANGED_REFERENCE,
     FREE_FORM_REFERENCE,
+    RUN_DEADLINE_SECONDS,
     ForeignMessage,
+    Forgery,
     Likeness,
     PlannedConversation,
     Scenario,
@@ -57,20 +60,29 @@ parsed_once = lru_cache(maxsize=4096)(parse_context)
 """A body is the same in every receive, and validating it takes longer than most schedules' other steps."""
 
 TIMEOUT_SECONDS = 300.0
-SETTINGS = {
-    visibility: Settings.from_environ(
+HEARTBEAT_SECONDS = {360: 120, 90: 20}
+"""By visibility: the default, and leases so short that a long run lives on its heartbeat."""
+
+
+@lru_cache
+def settings_of(visibility_seconds: int, patience_seconds: int) -> Settings:
+    return Settings.from_environ(
         {
             "CONVERSATIONS_TABLE_NAME_DEV": "conversations-dev",
             "WHATSAPP_QUEUE_URL": "https://sqs.test/queue",
-            "VISIBILITY_TIMEOUT_SECONDS": str(visibility),
-            "HEARTBEAT_INTERVAL_SECONDS": str(heartbeat),
+            "VISIBILITY_TIMEOUT_SECONDS": str(visibility_seconds),
+            "HEARTBEAT_INTERVAL_SECONDS": str(HEARTBEAT_SECONDS[visibility_seconds]),
+            "PATIENCE_SECONDS": str(patience_seconds),
+            "OPENAI_RUN_DEADLINE_SECONDS": str(RUN_DEADLINE_SECONDS),
         }
     )
-    for visibility, heartbeat in ((360, 120), (90, 20))
-}
-"""The defaults, and leases so short that a long run lives on its heartbeat."""
+
 
 SERVICE = "MG" + "2" * 32
+ASSISTANT = "first-contact"
+OTHER_ATTRIBUTES = {"campaign": {"dataType": "String", "stringValue": "spring"}}
+"""What a message has besides: the function must keep it."""
+
 OTHER_ACCOUNT = "AC" + "9" * 32
 DAY_SECONDS = 86_400.0
 
@@ -175,6 +187,7 @@ class World:
     """One schedule's world.
 
     Attributes:
+        worked: The delivery that each task works on, or has worked on last.
         stopped_in_close: Conversations whose final update was under way when Lambda stopped the process.
     """
 
@@ -188,15 +201,19 @@ class World:
         self.model = SimulatedModel(self.clock, self.planned)
         self.twilio = SimulatedTwilio(self.kernel, random, scenario.list_lag_seconds, scenario.fates)
         self.replies = RepliesService(self.kernel, random, self.table, self._send_reply)
-        self.settings = SETTINGS[scenario.visibility_seconds]
+        self.settings = settings_of(scenario.visibility_seconds, scenario.patience_seconds)
+        self.injector.outages = scenario.outages
         self.queue = SimulatedQueue(self.kernel, scenario.batch_size, scenario.visibility_seconds)
         self.queue.deliver = self._invoke
+        self.queue.exact = scenario.exact_delays
+        self.queue.denies = not scenario.may_put
         self.secrets = self._secrets()
         self.processes: list[Process] = []
         self.clocks: list[ProcessClock] = []
         self.wires: dict[str, StoreWire] = {}
         self.telemetry = RecordingTelemetry()
         self.working: dict[Any, Delivery] = {}
+        self.worked: dict[Any, Delivery] = {}
         self.stopped_in_close: list[str] = []
         self._begin_twilio()
         self._begin_records()
@@ -323,10 +340,12 @@ class World:
     def _schedule(self) -> None:
         for planned in self.scenario.conversations:
             name = planned.conversation_id.replace("conv", "m")
-            self.queue.send(name, planned.conversation_id, planned.body, planned.sent_at)
+            forged = self._forged(planned, planned.sent_at) if planned.duplicate_after is None else {}
+            self.queue.send(
+                name, planned.conversation_id, planned.body, planned.sent_at, attributes=forged | OTHER_ATTRIBUTES
+            )
             if planned.duplicate_after is not None:
-                again_at = planned.sent_at + planned.duplicate_after
-                self.queue.send(f"{name}-duplicate", planned.conversation_id, planned.second_body, again_at)
+                self._send_duplicate(planned, f"{name}-duplicate")
             if planned.received_again_after is not None:
                 message = next(m for m in self.queue.messages if m.message_id == name)
                 self.kernel.at(
@@ -339,6 +358,39 @@ class World:
             self.kernel.at(self.scenario.rotates_at, self._rotate)
         if self.scenario.account_changes_at is not None:
             self.kernel.at(self.scenario.account_changes_at, self._change_account)
+        if self.scenario.redriven_at is not None:
+            self.kernel.at(self.scenario.redriven_at, self.queue.redrive)
+
+    def _send_duplicate(self, planned: PlannedConversation, name: str) -> None:
+        again_at = planned.sent_at + (planned.duplicate_after or 0.0)
+        forged = self._forged(planned, again_at) | OTHER_ATTRIBUTES
+        self.queue.send(name, planned.conversation_id, planned.second_body, again_at, attributes=forged)
+
+    def _forged(self, planned: PlannedConversation, at: float) -> dict[str, Any]:
+        """Return the continuation that somebody made up for a message sent at a moment."""
+        if planned.forged is None:
+            return {}
+        moment = START + timedelta(seconds=at)
+        others = self.kernel.random.randint(1, 3)
+        true = Continuation(
+            number=1,
+            origin="m-forged",
+            first_sent_at=moment,
+            put_at=moment,
+            reason=WaitReason.MODEL,
+            since=moment,
+            run=Run(f"conv_{others}", f"resp_{others}", moment),
+            write_number=self.kernel.random.randint(1, 4),
+        )
+        day = timedelta(days=1)
+        wrong = {
+            Forgery.FUTURE: replace(true, first_sent_at=moment + day, since=moment + day, put_at=moment + day),
+            Forgery.BEYOND_THE_BOUND: replace(true, number=10_000),
+            Forgery.AT_THE_BOUND: replace(true, number=MAX_NUMBER),
+            Forgery.LONG_AGO: replace(true, first_sent_at=moment - day, since=moment - day),
+        }
+        text = write_continuation(wrong.get(planned.forged, true))
+        return {ATTRIBUTE: {"dataType": "String", "stringValue": "?" if planned.forged is Forgery.NO_JSON else text}}
 
     def _rotate(self) -> None:
         self.kernel.log("both secrets are rotated")
@@ -418,6 +470,8 @@ class World:
         )
         heartbeat_type = type("Heartbeat", (SimulatedHeartbeat,), {"kernel": self.kernel, "process": process})
         batch = wire(self.settings, ports, heartbeat_type)
+        if self.scenario.usual_seconds is not None:
+            batch._pipeline._processor._times.note(ASSISTANT, self.scenario.usual_seconds)
         self._watch(batch)
         return batch
 
@@ -430,7 +484,7 @@ class World:
         process_one = batch._pipeline.process
 
         def watched(delivery: Delivery, deadline: Deadline) -> Any:
-            self.working[getcurrent()] = delivery
+            self.working[getcurrent()] = self.worked[getcurrent()] = delivery
             try:
                 return process_one(delivery, deadline)
             finally:

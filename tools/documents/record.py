@@ -127,6 +127,13 @@ SECTIONS: dict[str, tuple[Attribute, ...]] = {
         Attribute("send_credentials", "S", "Name of the secret of that intent.", US, 2),
         Attribute("undecided", "L", "Messages at Twilio between which a person must decide.", US, 2),
         Attribute(
+            "waiting",
+            "M",
+            "What it waits for in the queue: reason, since, until at the latest. Absent while it is worked on.",
+            US,
+            2,
+        ),
+        Attribute(
             "resolutions",
             "L",
             "What persons decided of it: at, choice, sid, between which messages.",

@@ -1,7 +1,7 @@
 # One page: is it well, what flows, how long the vendors take, what fails, what it costs.
 
 locals {
-  own_metric = { for name in ["MessagesSent", "MessagesFailed", "DuplicatesSuppressed", "Resumed", "Reconciled", "AdoptedUnseen", "OpenAILatency", "TwilioLatency", "EndToEndLatency", "TokensIn", "TokensOut", "HeartbeatLost"] :
+  own_metric = { for name in ["MessagesSent", "MessagesFailed", "DuplicatesSuppressed", "Resumed", "Reconciled", "AdoptedUnseen", "OpenAILatency", "TwilioLatency", "EndToEndLatency", "TokensIn", "TokensOut", "HeartbeatLost", "MessagesPostponed", "WaitingSeconds", "ContinuationNumber", "AccountFaults"] :
     name => [var.metrics_namespace, name, "service", var.service_name]
   }
   failures_by_code = "SEARCH('{\"${var.metrics_namespace}\",code,service} MetricName=\"MessagesFailed\" service=\"${var.service_name}\"', 'Sum')"
@@ -25,6 +25,16 @@ locals {
       stat  = "Sum"
       metrics = [
         [{ expression = local.failures_by_code, label = "$${PROP('Dim.code')}", id = "failures" }],
+      ]
+    },
+    {
+      title = "Waiting in the queue"
+      stat  = "Sum"
+      metrics = [
+        concat(local.own_metric.MessagesPostponed, [{ label = "postponed" }]),
+        concat(local.own_metric.AccountFaults, [{ label = "faults of a whole account", color = "#d62728" }]),
+        concat(local.own_metric.WaitingSeconds, [{ label = "longest wait (s)", stat = "Maximum", yAxis = "right" }]),
+        concat(local.own_metric.ContinuationNumber, [{ label = "most times postponed", stat = "Maximum", yAxis = "right" }]),
       ]
     },
     {

@@ -55,6 +55,26 @@ locals {
         namespace   = var.metrics_namespace, metric = "AdoptedUnseen", dimensions = local.own
         statistic   = "Sum", operator = "GreaterThanOrEqualToThreshold", threshold = 10, period = 3600, of = 1, missing = "notBreaching"
       }
+      ConversationsWaiting = {
+        description = "A conversation has been waiting longer than ${var.waiting_seconds} s for the same thing: a vendor is down for long, or the model is stuck."
+        namespace   = var.metrics_namespace, metric = "WaitingSeconds", dimensions = local.own
+        statistic   = "Maximum", operator = "GreaterThanThreshold", threshold = var.waiting_seconds, period = 300, of = 1, missing = "notBreaching"
+      }
+      VendorDown = {
+        description = "Many conversations wait because a vendor or AWS does not answer or throttles: it seems to be down."
+        namespace   = var.metrics_namespace, metric = "WaitingSeconds", dimensions = merge(local.own, { code = "unavailable" })
+        statistic   = "SampleCount", operator = "GreaterThanOrEqualToThreshold", threshold = 20, period = 300, of = 2, missing = "notBreaching"
+      }
+      AccountFaults = {
+        description = "A vendor refuses the whole account: a rejected key, billing, or a suspension. Nothing is sent until that is put right."
+        namespace   = var.metrics_namespace, metric = "AccountFaults", dimensions = local.own
+        statistic   = "Sum", operator = "GreaterThanOrEqualToThreshold", threshold = 1, period = 300, of = 1, missing = "notBreaching"
+      }
+      RunawayContinuations = {
+        description = "A message was postponed more than 100 times; at 200 it is given up."
+        namespace   = var.metrics_namespace, metric = "ContinuationNumber", dimensions = local.own
+        statistic   = "Maximum", operator = "GreaterThanThreshold", threshold = 100, period = 300, of = 1, missing = "notBreaching"
+      }
     },
     var.no_messages_sent_minutes == null ? {} : {
       NoMessagesSent = {

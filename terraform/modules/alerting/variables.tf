@@ -118,6 +118,18 @@ variable "kms_key_arn" {
 
 # When
 
+variable "waiting_seconds" {
+  description = "How long a conversation may wait in the queue for the same thing before ConversationsWaiting rings, in seconds (60 to 86400). Default: 3600."
+  type        = number
+  default     = 3600
+  nullable    = false
+
+  validation {
+    condition     = var.waiting_seconds >= 60 && var.waiting_seconds <= 86400
+    error_message = "waiting_seconds must be from 60 to 86400."
+  }
+}
+
 variable "oldest_message_age_seconds" {
   description = "Age of the oldest waiting message that sets off an alarm, in seconds (60 to 86400). Default: 900."
   type        = number

@@ -39,6 +39,18 @@ locals {
         resources = local.secret_arns
       }
     },
+    local.postpones ? {
+      PostponeMessages = {
+        actions   = ["sqs:SendMessage"]
+        resources = [var.queue_arn]
+      }
+    } : {},
+    local.postpones && local.usable_key_arn != null ? {
+      EncryptMessagesWithKey = {
+        actions   = ["kms:GenerateDataKey"]
+        resources = [local.usable_key_arn]
+      }
+    } : {},
     var.tracing ? {
       # X-Ray has no resources to name.
       SendTraces = {
@@ -67,6 +79,7 @@ locals {
 
   conditions = {
     EncryptItemsWithKey         = { StringEquals = { "kms:ViaService" = "dynamodb.${local.queue_arn_parts[3]}.amazonaws.com" } }
+    EncryptMessagesWithKey      = { StringEquals = { "kms:ViaService" = "sqs.${local.queue_arn_parts[3]}.amazonaws.com" } }
     DecryptSecretsMadeElsewhere = { StringEquals = { "kms:ViaService" = "secretsmanager.${local.queue_arn_parts[3]}.amazonaws.com" } }
   }
 

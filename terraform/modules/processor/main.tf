@@ -6,6 +6,9 @@ locals {
   rules     = jsondecode(file("${path.module}/settings.json"))
   effective = { for name, default in local.rules.defaults : name => try(coalesce(var.settings[name], default), default) }
 
+  # Whether messages wait in the queue: the function puts them there.
+  postpones = local.effective.patience_seconds > 0
+
   # A send must fit between two renewals of the lease, which ends safety_margin_seconds before the visibility timeout.
   lease_needs_seconds = local.effective.safety_margin_seconds + local.effective.heartbeat_interval_seconds + local.effective.twilio_timeout_seconds + local.rules.seconds.clock_skew
 
@@ -117,6 +120,15 @@ resource "aws_lambda_function" "this" {
       error_message = "snap_start needs python3.12 or later."
     }
   }
+}
+
+# A message that waits in the queue passes through the function again and again. Lambda would take that for a mistake and
+# refuse it after some 16 times; the function has a bound of its own.
+resource "aws_lambda_function_recursion_config" "this" {
+  count = local.postpones ? 1 : 0
+
+  function_name  = aws_lambda_function.this.function_name
+  recursive_loop = "Allow"
 }
 
 resource "aws_lambda_alias" "this" {

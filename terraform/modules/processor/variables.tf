@@ -190,34 +190,38 @@ variable "secret_key_arns" {
 variable "settings" {
   description = <<-EOT
     The function's own settings; each attribute is the environment variable of the same name in capitals. Omitted or null:
-    the function's default. docs/configuration.md has defaults, ranges and meaning; settings.json, made from the function's
-    own model, is what is checked here.
+    the function's default. With patience_seconds the role may send to the queue, and Lambda lets messages come round.
+    docs/configuration.md has defaults, ranges and meaning; settings.json, made from the function's own model, is what is
+    checked here.
   EOT
   type = object({
-    log_level                  = optional(string)
-    heartbeat_interval_seconds = optional(number)
-    max_concurrent_messages    = optional(number)
-    safety_margin_seconds      = optional(number)
-    secrets_cache_seconds      = optional(number)
-    openai_api                 = optional(string)
-    openai_background          = optional(bool)
-    openai_model               = optional(string)
-    openai_models              = optional(string) # with commas between them
-    openai_max_output_tokens   = optional(number)
-    inline_definitions         = optional(bool)
-    outgoing_links             = optional(string) # given, or any where openai_api is assistants
-    outgoing_link_hosts        = optional(string) # with commas between them
-    outgoing_max_characters    = optional(number)
-    outgoing_phone_numbers     = optional(string)
-    outgoing_moderation        = optional(bool)
-    openai_base_url            = optional(string)
-    twilio_api_base_url        = optional(string)
-    twilio_status_callback_url = optional(string)
-    twilio_timeout_seconds     = optional(number)
-    twilio_list_lag_seconds    = optional(number)
-    reconcile_after_seconds    = optional(number)
-    max_message_parts          = optional(number)
-    record_retention_days      = optional(number)
+    log_level                   = optional(string)
+    heartbeat_interval_seconds  = optional(number)
+    max_concurrent_messages     = optional(number)
+    safety_margin_seconds       = optional(number)
+    secrets_cache_seconds       = optional(number)
+    openai_api                  = optional(string)
+    openai_background           = optional(bool)
+    openai_model                = optional(string)
+    openai_models               = optional(string) # with commas between them
+    openai_max_output_tokens    = optional(number)
+    inline_definitions          = optional(bool)
+    outgoing_links              = optional(string) # given, or any where openai_api is assistants
+    outgoing_link_hosts         = optional(string) # with commas between them
+    outgoing_max_characters     = optional(number)
+    outgoing_phone_numbers      = optional(string)
+    outgoing_moderation         = optional(bool)
+    openai_base_url             = optional(string)
+    twilio_api_base_url         = optional(string)
+    twilio_status_callback_url  = optional(string)
+    twilio_timeout_seconds      = optional(number)
+    twilio_list_lag_seconds     = optional(number)
+    reconcile_after_seconds     = optional(number)
+    max_message_parts           = optional(number)
+    record_retention_days       = optional(number)
+    patience_seconds            = optional(number)
+    openai_hold_seconds         = optional(number)
+    openai_run_deadline_seconds = optional(number)
   })
   default  = {}
   nullable = false

@@ -187,6 +187,7 @@ module "alerting" {
 
   emails                         = var.alerting.emails
   paging_action_arns             = var.alerting.paging_action_arns
+  waiting_seconds                = var.alerting.waiting_seconds
   oldest_message_age_seconds     = var.alerting.oldest_message_age_seconds
   failed_events_per_five_minutes = var.alerting.failed_events_per_five_minutes
   no_messages_sent_minutes       = var.alerting.no_messages_sent_minutes

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from core.delivery import Envelope
 from core.ports import TwilioCredentials
 from services.secrets_manager_service import SecretsManagerSecrets
 from services.sqs_service import SqsMessageQueue
@@ -14,6 +15,7 @@ from tests.contracts.conversation_store import ConversationStoreContract, StoreL
 from tests.contracts.dynamodb import DynamoDBLab
 from tests.contracts.message_queue import MessageQueueContract, QueueLab
 from tests.contracts.secrets import SecretsContract, SecretsLab
+from tests.fakes.queue import Put
 from utils.redaction import Secret
 
 pytestmark = pytest.mark.integration
@@ -95,6 +97,20 @@ class SqsLab:
 
     def delete(self, handle: str) -> None:
         self._client.delete_message(QueueUrl=self._url, ReceiptHandle=handle)
+
+    def put(self) -> list[Put]:
+        answer = self._client.receive_message(
+            QueueUrl=self._url, MaxNumberOfMessages=10, MessageAttributeNames=["All"], WaitTimeSeconds=2
+        )
+        return [self._as_put(message) for message in answer.get("Messages", [])]
+
+    def _as_put(self, message: Any) -> Put:
+        """Return a message as an event of Lambda has it."""
+        attributes = {
+            name: {"dataType": value["DataType"], "stringValue": value["StringValue"]}
+            for name, value in message["MessageAttributes"].items()
+        }
+        return Put(Envelope(message["Body"], attributes), attributes["continuation"]["stringValue"], 0)
 
     def visible(self, handles: list[str]) -> set[str]:
         found: set[str] = set()

@@ -21,6 +21,7 @@ class FakeLab:
             attributes=record.attributes,
             messages=list(record.messages),
             processing_time_ms=record.processing_time_ms,
+            waiting=record.waiting,
         )
 
 

@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from tests.contracts.message_queue import MessageQueueContract, QueueLab
-from tests.fakes.queue import InMemoryQueue
+from tests.fakes.queue import InMemoryQueue, Put
 
 
 class FakeLab:
@@ -18,6 +18,10 @@ class FakeLab:
 
     def delete(self, handle: str) -> None:
         self.queue.gone.add(handle)
+
+    def put(self) -> list[Put]:
+        puts, self.queue.puts = self.queue.puts, []
+        return puts
 
     def visible(self, handles: list[str]) -> set[str]:
         last = dict(self.queue.hidden)

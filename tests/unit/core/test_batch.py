@@ -4,18 +4,19 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from core.batch import BatchProcessor, LeaseRenewal, by_recipient
-from core.conversation import ConversationKey
-from core.delivery import Delivery
-from core.errors import LostLeaseError, StoreUnavailableError, TransientError
+from core.continuation import ATTRIBUTE, Continuation, read_continuation, write_continuation
+from core.conversation import ConversationKey, WaitReason
+from core.delivery import Delivery, Envelope
+from core.errors import LostLeaseError, PermanentError, PutDeniedError, StoreUnavailableError, TransientError
 from core.lease import Lease
-from core.pipeline import Redelivery
+from core.outcome import Done, GivenBack, Outcome, Postponed
 from sandbox.context_objects import make_body
 from tests.fakes.clock import START, FakeClock
 from tests.fakes.function import VISIBILITY_SECONDS, InlineExecutor
@@ -52,7 +53,7 @@ class FakeHeartbeat:
 class Batch:
     """A batch processor on a pipeline that does as it is told, by message id."""
 
-    verdicts: dict[str, Redelivery | Exception] = field(default_factory=dict)
+    verdicts: dict[str, Outcome | Exception] = field(default_factory=dict)
     seen: list[Delivery] = field(default_factory=list)
     log: list[str] = field(default_factory=list)
     telemetry: RecordingTelemetry = field(default_factory=RecordingTelemetry)
@@ -79,15 +80,22 @@ class Batch:
         )
         return processor.process(records, DEADLINE)
 
-    def process(self, delivery: Delivery, deadline: Deadline) -> Redelivery | None:
+    def process(self, delivery: Delivery, deadline: Deadline) -> Outcome:
         assert deadline is DEADLINE
         self.seen.append(delivery)
         self.log.append(f"process {delivery.message_id}")
         self.while_processing(delivery)
-        verdict = self.verdicts.get(delivery.message_id)
+        verdict = self.verdicts.get(delivery.message_id, Done())
         if isinstance(verdict, Exception):
             raise verdict
         return verdict
+
+    def stop_postponing(self) -> None:
+        self.log.append("stop postponing")
+
+    def put(self, envelope: Envelope, continuation: str, delay_seconds: int) -> None:
+        self.log.append(f"put {delay_seconds}")
+        self.queue.put(envelope, continuation, delay_seconds)
 
     def hide(self, receipt_handles: Sequence[str], seconds: int) -> Hiding:
         self.log.append(f"hide {' '.join(receipt_handles)} {seconds}")
@@ -110,13 +118,13 @@ def test_what_is_done_is_not_named() -> None:
 
 
 def test_what_is_not_done_is_named() -> None:
-    batch = Batch(verdicts={"m-1": Redelivery(0), "m-3": Redelivery(23)})
+    batch = Batch(verdicts={"m-1": GivenBack(0), "m-3": GivenBack(23)})
 
     assert batch.run(*records(3)) == ["m-1", "m-3"]
 
 
 def test_a_failed_message_comes_again_when_its_error_says() -> None:
-    batch = Batch(verdicts={"m-1": Redelivery(0), "m-2": Redelivery(23)})
+    batch = Batch(verdicts={"m-1": GivenBack(0), "m-2": GivenBack(23)})
 
     batch.run(*records(2))
 
@@ -124,7 +132,7 @@ def test_a_failed_message_comes_again_when_its_error_says() -> None:
 
 
 def test_its_visibility_is_set_after_the_heartbeat_has_let_go_of_it() -> None:
-    batch = Batch(verdicts={"m-1": Redelivery(23)})
+    batch = Batch(verdicts={"m-1": GivenBack(23)})
 
     batch.run(*records(1))
 
@@ -132,7 +140,7 @@ def test_its_visibility_is_set_after_the_heartbeat_has_let_go_of_it() -> None:
 
 
 def test_a_message_of_another_delivery_keeps_the_visibility_it_has() -> None:
-    batch = Batch(verdicts={"m-1": Redelivery(None)})
+    batch = Batch(verdicts={"m-1": GivenBack(None)})
 
     again = batch.run(*records(1))
 
@@ -162,7 +170,7 @@ def test_one_records_exception_does_not_touch_the_others() -> None:
 def test_a_visibility_that_can_not_be_set_is_logged_and_nothing_more(
     fate: str | None, error: Exception | None, code: str
 ) -> None:
-    batch = Batch(verdicts={"m-1": Redelivery(23)})
+    batch = Batch(verdicts={"m-1": GivenBack(23)})
     batch.queue.gone = {"m-1/1"} if fate == "gone" else set()
     batch.queue.refused = {"m-1/1"} if fate == "refused" else set()
     batch.queue.error = error
@@ -175,7 +183,7 @@ def test_a_visibility_that_can_not_be_set_is_logged_and_nothing_more(
 
 def test_a_pause_ends_within_twelve_hours_of_the_receive() -> None:
     """SQS refuses a change beyond that, and the message would come at whatever moment it was hidden until."""
-    batch = Batch(verdicts={"m-1": Redelivery(43_200)})
+    batch = Batch(verdicts={"m-1": GivenBack(43_200)})
     batch.while_processing = lambda _: batch.clock.advance(250.5)
 
     batch.run(*records(1))
@@ -184,11 +192,97 @@ def test_a_pause_ends_within_twelve_hours_of_the_receive() -> None:
 
 
 def test_a_batch_says_how_it_went() -> None:
-    batch = Batch(verdicts={"m-1": Redelivery(23)})
+    batch = Batch(verdicts={"m-1": GivenBack(23)})
 
     batch.run(*records(3))
 
     assert batch.telemetry.only("batch_finished").fields == {"records": 3, "failed": 1}
+
+
+# Postponed
+
+WAITS = Continuation(2, "m-0", START, START, WaitReason.UNAVAILABLE, START)
+
+
+def postponed(delay_seconds: int = 42) -> Postponed:
+    return Postponed(delay_seconds, WAITS, code="openai_down", otherwise=GivenBack(23))
+
+
+def test_what_is_postponed_is_put_on_the_queue_and_then_not_named() -> None:
+    batch = Batch(verdicts={"m-1": postponed()})
+    attributes = {"campaign": {"dataType": "String", "stringValue": "spring"}}
+    (record,) = records(1)
+    record["messageAttributes"] = attributes
+    record["attributes"]["MessageGroupId"] = "acme"
+
+    again = batch.run(record)
+
+    assert again == []
+    assert batch.log == ["hold", "process m-1", "put 42", "let go"]
+    (put,) = batch.queue.puts
+    assert put.envelope == Envelope(record["body"], attributes, "acme")
+    assert read_continuation(put.continuation, START) == WAITS
+
+
+def test_a_postponed_message_is_told_of_and_counted() -> None:
+    batch = Batch(verdicts={"m-1": postponed()})
+
+    batch.run(*records(1))
+
+    line = batch.telemetry.only("message_postponed")
+    assert (line.level, line.fields["code"], line.fields["waits_for"]) == ("INFO", "openai_down", "unavailable")
+    assert line.fields["delay_seconds"] == 42
+    assert batch.telemetry.metrics == {"MessagesPostponed": 1, "WaitingSeconds": 42, "ContinuationNumber": 2}
+
+
+@pytest.mark.parametrize(
+    ("error", "log"),
+    [
+        pytest.param(TransientError("no answer", code="sqs_unavailable"), [], id="no answer"),
+        pytest.param(PermanentError("too large", code="sqs_put_refused"), [], id="refused"),
+        pytest.param(PutDeniedError("no right"), ["stop postponing"], id="denied"),
+    ],
+)
+def test_a_message_that_sqs_does_not_take_is_given_back_with_one_warning(error: Exception, log: list[str]) -> None:
+    batch = Batch(verdicts={"m-1": postponed()})
+    batch.queue.put_error = error
+
+    again = batch.run(*records(2))
+
+    assert again == ["m-1"]
+    assert batch.queue.hidden == [("m-1/1", 23)]
+    line = batch.telemetry.only("message_not_postponed")
+    assert (line.level, line.fields["code"], line.fields["reason"]) == ("WARNING", error.code, "openai_down")  # type: ignore[attr-defined]
+    assert batch.telemetry.failed_codes == {"openai_down": 1}
+    assert [entry for entry in batch.log if entry == "stop postponing"] == log
+
+
+def test_an_exception_while_putting_gives_the_message_back() -> None:
+    batch = Batch(verdicts={"m-1": postponed()})
+    batch.queue.put_error = KeyError("x")
+
+    assert batch.run(*records(1)) == ["m-1"]
+
+
+def test_a_continuation_is_read_from_the_message() -> None:
+    text = write_continuation(replace(WAITS, put_at=datetime.fromtimestamp(SENT_AT_MS / 1000, tz=UTC)))
+
+    delivery = delivery_of(make_record(messageAttributes={ATTRIBUTE: {"dataType": "String", "stringValue": text}}))
+
+    assert delivery.continuation is not None
+    assert (delivery.continuation.number, delivery.origin, delivery.first_sent_at) == (2, "m-0", START)
+    assert delivery.log_fields()["origin_message_id"] == "m-0"
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [None, [], {ATTRIBUTE: None}, {ATTRIBUTE: {"binaryValue": "AA=="}}, {ATTRIBUTE: {"stringValue": "?"}}, {"x": 1}],
+)
+def test_a_continuation_that_can_not_be_read_is_none(attributes: Any) -> None:
+    delivery = delivery_of(make_record(messageAttributes=attributes))
+
+    assert delivery.continuation is None
+    assert delivery.origin == "m-1"
 
 
 # Side by side
@@ -303,7 +397,7 @@ def test_attributes_that_can_not_be_read_are_left_out(
 
 @pytest.mark.parametrize("handle", [..., None, "", 5, ["h"]])
 def test_a_message_without_a_handle_is_processed_and_left_to_its_visibility(handle: Any) -> None:
-    batch = Batch(verdicts={"m-1": Redelivery(0)})
+    batch = Batch(verdicts={"m-1": GivenBack(0)})
 
     again = batch.run(make_record(receiptHandle=handle))
 

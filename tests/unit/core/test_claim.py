@@ -8,7 +8,7 @@ import pytest
 
 from core.conversation import Standing, Status
 from core.errors import DeliveryUnknownError, PermanentError, TransientError
-from core.pipeline import Redelivery
+from core.outcome import Done, GivenBack
 from sandbox.context_objects import make_body
 from tests.fakes.faulty import Faulty, ProcessDied
 from tests.fakes.function import InMemoryFunction as Core
@@ -34,8 +34,8 @@ def test_a_delivery_that_came_and_went_between_look_and_lease_is_not_forgotten(c
     core.clock.advance(60)
     second = core.receive(receive_count=3)
 
-    assert first is not None
-    assert second is None
+    assert isinstance(first, GivenBack)
+    assert second == Done()
     assert len(core.sent()) == 1
     assert len(core.model.runs) == 1
     assert core.record().conversation.status is Status.SENT
@@ -92,7 +92,7 @@ def test_the_message_of_another_under_the_same_keys_is_a_conflict_that_touches_n
 
     verdict = core.receive(message_id="m-other", body=body_of(other))
 
-    assert verdict == Redelivery(0)
+    assert verdict == GivenBack(0)
     assert core.telemetry.failed_codes["conversation_conflict"] == 1
     assert core.record() == before
     assert core.sent() == sent
@@ -103,7 +103,7 @@ def test_before_anything_may_be_out_the_corrected_sender_replaces_the_old_one(co
 
     verdict = core.receive(message_id="m-corrected", body=body_of("sender"))
 
-    assert verdict is None
+    assert verdict == Done()
     assert core.whatsapp.delivered[0].part.from_ == "+442079460009"
     assert core.record().attributes["company_whatsapp_number"] == "+442079460009"
 
@@ -113,7 +113,7 @@ def test_what_the_record_does_not_say_is_no_conflict(core: Core) -> None:
 
     verdict = core.receive(message_id="m-corrected")
 
-    assert verdict is None
+    assert verdict == Done()
     assert core.record().attributes["company_id"] == "acme"
     assert core.record().attributes["company_name"] == "Acme Coffee"
 
@@ -128,7 +128,7 @@ def test_a_conversation_that_another_program_closed_is_a_duplicate(core: Core) -
 
     verdict = core.receive(message_id="m-2")
 
-    assert verdict is None
+    assert verdict == Done()
     assert core.sent() == []
     assert core.telemetry.metrics["DuplicatesSuppressed"] == 1
 
@@ -140,7 +140,7 @@ def test_a_record_that_may_stand_for_a_message_that_is_out_is_left_to_a_person(c
 
     verdict = core.receive(message_id="m-2")
 
-    assert verdict == Redelivery(0)
+    assert verdict == GivenBack(0)
     assert core.sent() == []
     after = core.record()
     assert after.needs_attention
@@ -160,7 +160,7 @@ def test_a_reply_of_another_program_between_send_and_close_survives(core: Core) 
     verdict = core.receive()
     again = core.receive(message_id="m-2")
 
-    assert (verdict, again) == (None, None)
+    assert (verdict, again) == (Done(), Done())
     assert core.record().conversation.status == "processing_reply"
     assert core.record().conversation.closed
     assert len(core.sent()) == 1

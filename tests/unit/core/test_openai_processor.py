@@ -9,7 +9,7 @@ from core.conversation import Mode, Status
 from core.errors import ReplyError, RunFailedError
 from core.model import RunReport, RunState
 from core.openai_processor import final_text, user_message
-from core.pipeline import Redelivery
+from core.outcome import Done, GivenBack
 from core.run_watch import poll_pause_seconds
 from sandbox.context_objects import make_body
 from tests.fakes.function import SETTINGS
@@ -78,7 +78,7 @@ def test_polling_stops_when_the_lease_is_lost(core: Core) -> None:
 
     verdict = core.pipeline().process(delivery, core.deadline())
 
-    assert verdict == Redelivery(None)
+    assert verdict == GivenBack(None)
     assert len(core.clock.sleeps) == 3
 
 
@@ -232,7 +232,7 @@ def test_a_definition_that_asks_for_more_than_it_may_costs_nothing(core: Core, a
 
     verdict = core.receive(body=make_body(**{path: {"instructions": "Be brief.", **asked}}))
 
-    assert verdict == Redelivery(0)
+    assert verdict == GivenBack(0)
     assert core.model.runs == {}
     assert core.record().conversation.last_error.code == "assistant_definition_out_of_bounds"  # type: ignore[union-attr]
 
@@ -244,7 +244,7 @@ def test_a_definition_may_ask_for_as_much_as_it_may(core: Core, asked: dict[str,
     )
     path = f"{COMPANY}__ai_config__openai_config__whatsapp__assistant_definition"
 
-    assert core.receive(body=make_body(**{path: {"instructions": "Be brief.", **asked}})) is None
+    assert core.receive(body=make_body(**{path: {"instructions": "Be brief.", **asked}})) == Done()
 
 
 def test_an_inline_definition_wins_over_the_one_in_the_zip_where_it_is_allowed(core: Core) -> None:
@@ -265,5 +265,5 @@ def test_a_server_that_keeps_definitions_itself_needs_none(core: Core) -> None:
 
     verdict = core.receive(body=make_body(**{path: "asst_123"}))
 
-    assert verdict is None
+    assert verdict == Done()
     assert core.model.runs["resp_1"].request.definition is None

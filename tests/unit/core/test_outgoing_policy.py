@@ -10,6 +10,7 @@ import pytest
 from core.conversation import Mode, Status
 from core.errors import CredentialsRejectedError, TransientError
 from core.model import RunReport, RunState
+from core.outcome import Done, GivenBack
 from sandbox.context_objects import TWILIO_REFERENCE, make_body
 from tests.fakes.function import SETTINGS
 from tests.fakes.function import InMemoryFunction as Core
@@ -71,8 +72,7 @@ def test_a_model_that_obeys_an_injection_sends_nothing(tmp_path: Path, injection
 
     verdict = core.receive(body=body(**{f"{FRONT}__recipient_data__recipient_first_name": injection.name}))
 
-    assert verdict is not None
-    assert verdict.delay_seconds == 0
+    assert verdict == GivenBack(0)
     code = "outgoing_direction" if set(injection.reply) & set("\u202a\u202b\u202d\u202e") else "outgoing_link"
     assert_refused(core, code, injection.reply)
 
@@ -103,7 +103,7 @@ def test_what_the_rules_allow_goes_out_as_it_is(tmp_path: Path, reply: str, mode
     core = make_core(tmp_path, GIVEN)
     answers(core, reply if mode is Mode.FREE_FORM else {"1": "Ana", "2": "Acme Inc.", "3": reply, "4": "In London"})
 
-    assert core.receive(body=body()) is None
+    assert core.receive(body=body()) == Done()
 
     sent = core.whatsapp.delivered[0].part.content
     assert sent == reply if mode is Mode.FREE_FORM else json.loads(sent)["3"] == reply
@@ -123,12 +123,12 @@ def test_values_that_are_fine_alone_are_fine_together(tmp_path: Path, values: di
     core = make_core(tmp_path, GIVEN)
     answers(core, values)
 
-    assert core.receive(body=body()) is None
+    assert core.receive(body=body()) == Done()
 
 
 def test_without_rules_links_go_out_but_overrides_never(core: Core) -> None:
     answers(core, "See https://anything.example")
-    assert core.receive() is None
+    assert core.receive() == Done()
 
     answers(core, "See \u202emoc")
     core.receive(body=make_body(conversation_id="conv-2"), message_id="m-2")
@@ -169,7 +169,7 @@ def test_links_of_the_definition_itself_are_given(tmp_path: Path) -> None:
     (tmp_path / "first-contact.json").write_text(json.dumps(definition), encoding="utf-8")
     answers(core, "https://acme.example/terms and shop.example")
 
-    assert core.receive(body=body()) is None
+    assert core.receive(body=body()) == Done()
 
 
 def test_data_that_the_definition_does_not_name_gives_nothing(tmp_path: Path) -> None:
@@ -265,7 +265,7 @@ def test_while_the_moderation_is_silent_nothing_is_sent_and_nothing_is_paid_twic
     assert record.last_error is not None
     assert (record.last_error.code, record.last_error.permanent) == ("openai_timeout", False)
     core.moderation.error = None
-    assert core.receive(receive_count=2) is None
+    assert core.receive(receive_count=2) == Done()
     assert len(core.model.runs) == 1
     assert len(core.sent()) == 1
 
@@ -310,7 +310,7 @@ def test_a_refused_reply_is_asked_for_again_once_the_rules_allow_it(tmp_path: Pa
     core.receive()
     core.settings = SETTINGS.model_copy(update={"outgoing_links": "listed", "outgoing_link_hosts": "shop.example"})
 
-    assert core.receive(message_id="m-2") is None
+    assert core.receive(message_id="m-2") == Done()
 
     assert len(core.model.runs) == 2
     assert core.sent() == ["See https://shop.example"]

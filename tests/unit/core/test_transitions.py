@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from core.conversation import TRANSITIONS, Conversation, ConversationKey, EffectOwner, Mode, Reply, Status
-from core.errors import DeliveryUnknownError, PermanentError, SecretError, StoreUnavailableError
+from core.errors import DeliveryUnknownError, PermanentError, SecretError, StoreUnavailableError, TransientError
 from core.lease import Lease
 from sandbox.context_objects import make_body
 from tests.fakes.faulty import Faulty, ProcessDied
-from tests.fakes.function import VISIBILITY_SECONDS
+from tests.fakes.function import PATIENT, VISIBILITY_SECONDS
 from tests.fakes.function import InMemoryFunction as Core
 from tests.fakes.secrets import TWILIO
 from tests.fakes.store import InMemoryConversationStore
@@ -30,7 +30,7 @@ class WatchedStore(InMemoryConversationStore):
 
     def __getattribute__(self, name: str) -> Any:
         attribute = super().__getattribute__(name)
-        if name not in {"create", "take_over", "intend", "close", "fail", "reject"}:
+        if name not in {"create", "take_over", "resume", "intend", "close", "fail", "postpone", "reject"}:
             return attribute
 
         def write(*args: Any, **kwargs: Any) -> Any:
@@ -153,6 +153,14 @@ def the_process_dies_while_it_sends(scene: Scene) -> None:
     scene.deliver()
 
 
+def a_send_that_is_refused_for_now_waits_in_the_queue(scene: Scene) -> None:
+    scene.core.settings = PATIENT
+    scene.core.model.outcome.duration_seconds = 1.0
+    scene.whatsapp.plan("send", TransientError("queue full", retry_after_seconds=300))
+    scene.deliver()
+    scene.deliver()
+
+
 def an_intent_arrives_between_look_and_take_over(scene: Scene) -> None:
     """Its process was frozen while it wrote, and its lease has run out meanwhile."""
     scene.die(scene.model, "fetch_run")
@@ -184,6 +192,7 @@ SCENES: tuple[Callable[[Scene], None], ...] = (
     the_final_update_fails,
     the_process_dies_before_the_run_is_recorded,
     the_process_dies_while_it_sends,
+    a_send_that_is_refused_for_now_waits_in_the_queue,
     an_intent_arrives_between_look_and_take_over,
 )
 

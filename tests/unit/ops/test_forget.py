@@ -7,6 +7,7 @@ from typing import Any, cast
 import pytest
 
 from core.errors import PermanentError
+from core.outcome import Done
 from sandbox.context_objects import RECIPIENT, make_body
 from services.conversation_item import TableKey, iso
 from services.dynamodb_service import DynamoDBConversationStore
@@ -191,7 +192,7 @@ def test_message_that_comes_late_does_not_bring_the_person_back(
 
     verdicts = [function.receive(message_id=f"m-{number}", receive_count=number) for number in (1, 2)]
 
-    assert verdicts == [None, None]
+    assert verdicts == [Done(), Done()]
     assert function.sent() == []
     (item,) = table.items.values()
     assert set(item) == {*MARKER - {"recipient_tel"}, partition_key}

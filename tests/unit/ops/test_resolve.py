@@ -7,6 +7,7 @@ from typing import Any, cast
 import pytest
 
 from core.errors import DeliveryUnknownError
+from core.outcome import Done
 from core.ports import TwilioMessage
 from sandbox.context_objects import RECIPIENT, make_body
 from services.conversation_item import iso
@@ -92,7 +93,7 @@ def test_a_message_that_is_adopted_closes_its_conversation_at_the_next_delivery(
 
     assert [row["sid"] for row in shown["undecided"]] == [FIRST, SECOND]
     assert (answer["choice"], answer["sid"], answer["between"]) == ("adopt", SECOND, [FIRST, SECOND])
-    assert verdict is None
+    assert verdict == Done()
     assert function.sent() == []
     closed = record(table)
     assert closed["conversation_status"] == "initial_message_sent"
@@ -115,7 +116,7 @@ def test_a_message_that_is_resent_goes_out_once_at_the_next_delivery(
 
     assert ended.exit_code == 0
     assert "to be sent again" in ended.out
-    assert (first, second) == (None, None)
+    assert (first, second) == (Done(), Done())
     assert len(function.sent()) == 1
     assert record(table)["resolutions"][0]["choice"] == "resend"
 
@@ -230,7 +231,7 @@ def test_the_record_of_another_program_is_decided_too(
     verdict = function.receive(message_id="m-redriven", body=body)
 
     assert ended.exit_code == 0
-    assert verdict is None
+    assert verdict == Done()
     assert len(function.sent()) == sent
     assert "closed_at" in record(table)
 

@@ -235,11 +235,11 @@ TAKE_OVER = {
 def expect_take_over(
     table: Stubber, sets: dict[str, Any], removes: list[str], condition: str, values: dict[str, Any]
 ) -> None:
+    removes = ["waiting", *removes]
     assignments = ", ".join(f"#{name} = :{name}" for name in sets)
     expect_update(
         table,
-        f"SET {assignments}{' REMOVE ' if removes else ''}{', '.join(f'#{name}' for name in removes)}"
-        " ADD attempts :one",
+        f"SET {assignments} REMOVE {', '.join(f'#{name}' for name in removes)} ADD attempts :one",
         f"attribute_not_exists(closed_at) AND conversation_status <> :sent AND {condition}",
         [*sets, *removes],
         {
@@ -438,6 +438,7 @@ def test_a_record_is_closed_in_one_update(table: Stubber, store: DynamoDBConvers
         "last_error",
         "needs_attention",
         "undecided",
+        "waiting",
     ]
     expect_update(
         table,
@@ -508,14 +509,15 @@ def test_a_failure_releases_the_lease_in_the_same_update(
         "thread_id",
         "openai_response_id",
         "openai_started_at",
+        "waiting",
     ]
     expect_update(
         table,
-        "SET #last_error = :last_error, #needs_attention = :needs_attention, #updated_at = :updated_at,"
+        "SET #last_error = :last_error, #updated_at = :updated_at, #needs_attention = :needs_attention,"
         " #last_owner = :last_owner, #write_number = :write_number, #conversation_status = :conversation_status"
         f" REMOVE {', '.join(f'#{name}' for name in gone)}",
         OWN_AND_OUR_STATUS,
-        ["last_error", "needs_attention", "updated_at", "last_owner", "write_number", "conversation_status", *gone],
+        ["last_error", "updated_at", "needs_attention", "last_owner", "write_number", "conversation_status", *gone],
         {
             **FENCE,
             **STATUSES,

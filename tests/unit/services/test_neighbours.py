@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from core.outcome import Done
 from sandbox.context_objects import TWILIO_REFERENCE
 from sandbox.neighbours.replies import Outcome, RepliesService
 from sandbox.neighbours.router import company_record, frontend_request, message
@@ -89,7 +90,7 @@ class Meeting:
         assert before["conversation_status"] == status
         assert "closed_at" in before
         assert self.lost == 0
-        assert self.receive() is None
+        assert self.receive() == Done()
         assert self.record() == before
         assert len(self.function.whatsapp.delivered) == 1
 
@@ -100,7 +101,7 @@ def meeting(request: pytest.FixtureRequest) -> Meeting:
 
 
 def test_the_router_and_the_function_alone(meeting: Meeting) -> None:
-    assert meeting.receive() is None
+    assert meeting.receive() == Done()
 
     meeting.check("initial_message_sent")
     (entry,) = meeting.record()["messages"]
@@ -112,7 +113,7 @@ def test_the_router_and_the_function_alone(meeting: Meeting) -> None:
 def test_a_whole_reply_between_two_writes(meeting: Meeting, number: int) -> None:
     meeting.after(number, meeting.reply)
 
-    assert meeting.receive() is None
+    assert meeting.receive() == Done()
 
     meeting.check("reply_sent")
 
@@ -122,7 +123,7 @@ def test_a_lock_held_over_writes_is_kept(meeting: Meeting, first: int, last: int
     meeting.after(first, lambda: meeting.service.lock(meeting.key))
     meeting.after(last, meeting.finish)
 
-    assert meeting.receive() is None
+    assert meeting.receive() == Done()
 
     meeting.check("reply_sent")
 
@@ -131,7 +132,7 @@ def test_a_lock_held_over_writes_is_kept(meeting: Meeting, first: int, last: int
 def test_a_failing_service_keeps_its_word_in_the_status(meeting: Meeting, number: int) -> None:
     meeting.after(number, lambda: meeting.service.fail(meeting.key))
 
-    assert meeting.receive() is None
+    assert meeting.receive() == Done()
 
     meeting.check("retry")
 

@@ -15,9 +15,23 @@ from botocore import xform_name
 
 import composition
 import services
-from core.conversation import Conversation, ConversationKey, EffectOwner, Failure, Mode, Reply, Run, Status, Step, Usage
+from core.conversation import (
+    Conversation,
+    ConversationKey,
+    EffectOwner,
+    Failure,
+    Mode,
+    Reply,
+    Run,
+    Status,
+    Step,
+    Usage,
+    Waiting,
+    WaitReason,
+)
+from core.delivery import Envelope
 from core.lease import Lease
-from core.ports import Closing, Failing
+from core.ports import Closing, Failing, Parked
 from services.dynamodb_service import DynamoDBConversationStore
 from services.secrets_manager_service import SecretsManagerSecrets
 from services.sqs_service import SqsMessageQueue
@@ -32,6 +46,9 @@ TABLE, QUEUE_URL = "conversations-dev", "https://sqs.eu-west-1.amazonaws.com/123
 KEY = ConversationKey("+447700900123", "conv-1")
 MARK = Failure(Step.CLAIM, "unfinished", "at work", START, permanent=False, message_id="m-1", receive_count=1)
 SEEN = Conversation(KEY, Status.PROCESSING, START, lease_owner="other", lease_expires_at=1.0)
+FAILING = Failing(status=Status.FAILED_AI, failure=MARK, sent=(), keep_intent=False, keep_run=False)
+WAITING = Waiting(WaitReason.MODEL, START, START)
+PARKED = Parked(Run("conv_1", "resp_1"), 2, "acme", "spring", "+442079460000")
 REPLY = Reply(Mode.FREE_FORM, ("Hello",), Usage(1, 1))
 
 
@@ -136,13 +153,13 @@ CALLS: dict[type, dict[str, Callable[[Any], object]]] = {
         "take_over": lambda store: store.take_over(SEEN, lease(), {"company_id": "acme"}, MARK, needs_attention=False),
         "annotate": lambda store: store.annotate(SEEN, MARK),
         "record_run": lambda store: store.record_run(lease(), Run("conv_1", "resp_1"), START),
+        "resume": lambda store: store.resume(KEY, PARKED, lease(), MARK, needs_attention=False),
+        "postpone": lambda store: store.postpone(lease(), FAILING, WAITING, needs_attention=False),
         "intend": lambda store: store.intend(lease(), REPLY, [], START, OWNER),
         "record_unknown": lambda store: store.record_unknown(lease(), START),
         "renew": lambda store: store.renew(lease(), START.timestamp() + 90),
         "close": lambda store: store.close(lease(), Closing(messages=(), processing_time_ms=1, at=START)),
-        "fail": lambda store: store.fail(
-            lease(), Failing(status=Status.FAILED_AI, failure=MARK, sent=(), keep_intent=False, keep_run=False)
-        ),
+        "fail": lambda store: store.fail(lease(), FAILING),
         "reject": lambda store: store.reject(KEY, MARK),
         "conversations_with": lambda store: store.conversations_with(KEY.recipient_tel),
     },
@@ -151,7 +168,10 @@ CALLS: dict[type, dict[str, Callable[[Any], object]]] = {
         "openai": lambda secrets: secrets.openai("openai-api-key/whatsapp"),
         "drop": lambda secrets: secrets.drop("openai-api-key/whatsapp", Secret("k")),
     },
-    SqsMessageQueue: {"hide": lambda queue: queue.hide(["handle-1", "handle-2"], 360)},
+    SqsMessageQueue: {
+        "hide": lambda queue: queue.hide(["handle-1", "handle-2"], 360),
+        "put": lambda queue: queue.put(Envelope("{}"), "{}", 30),
+    },
 }
 
 

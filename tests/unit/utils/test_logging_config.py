@@ -138,14 +138,15 @@ def test_metrics_of_an_invocation_are_written_together(output: CapturedOutput) -
 
 
 @pytest.mark.parametrize("metric", Metric)
-def test_latencies_are_milliseconds_and_all_else_are_counts(output: CapturedOutput, metric: Metric) -> None:
+def test_latencies_are_in_milliseconds_waits_in_seconds(output: CapturedOutput, metric: Metric) -> None:
     log = make_log()
 
     log.metric(metric, 5)
     log.flush()
 
     (described,) = output.metrics[0]["_aws"]["CloudWatchMetrics"][0]["Metrics"]
-    assert described["Unit"] == ("Milliseconds" if metric.endswith("Latency") else "Count")
+    units = {"Latency": "Milliseconds", "Seconds": "Seconds"}
+    assert described["Unit"] == next((unit for ending, unit in units.items() if metric.endswith(ending)), "Count")
 
 
 def test_a_failure_is_counted_in_all_and_by_its_code(output: CapturedOutput) -> None:

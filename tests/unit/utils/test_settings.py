@@ -63,6 +63,9 @@ def test_the_defaults_are_those_of_the_design() -> None:
         "outgoing_max_characters": 15_000,
         "outgoing_phone_numbers": "any",
         "outgoing_moderation": False,
+        "patience_seconds": 0,
+        "openai_hold_seconds": 2,
+        "openai_run_deadline_seconds": 3600,
     }
 
 
@@ -145,6 +148,10 @@ INVALID = [
     ("OUTGOING_MAX_CHARACTERS", "0"),
     ("OUTGOING_PHONE_NUMBERS", "none"),
     ("OUTGOING_MODERATION", "perhaps"),
+    ("PATIENCE_SECONDS", "-1"),
+    ("PATIENCE_SECONDS", "86401"),
+    ("OPENAI_HOLD_SECONDS", "901"),
+    ("OPENAI_RUN_DEADLINE_SECONDS", "899"),
 ]
 
 

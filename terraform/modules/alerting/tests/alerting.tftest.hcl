@@ -57,6 +57,10 @@ run "every_trouble_of_the_runbook_has_its_alarm" {
       DurationNearTimeout  = "WhatsAppProcessorDurationNearTimeoutAlarm-Dev AWS/Lambda Duration FunctionName=whatsapp-channel-processor-dev Maximum GreaterThanThreshold 270000 300 2 notBreaching"
       HeartbeatLost        = "WhatsAppProcessorHeartbeatLostAlarm-Dev AIComms/WhatsAppProcessor/Dev HeartbeatLost service=whatsapp-channel-processor Sum GreaterThanOrEqualToThreshold 1 300 1 notBreaching"
       AdoptedUnseen        = "WhatsAppProcessorAdoptedUnseenAlarm-Dev AIComms/WhatsAppProcessor/Dev AdoptedUnseen service=whatsapp-channel-processor Sum GreaterThanOrEqualToThreshold 10 3600 1 notBreaching"
+      ConversationsWaiting = "WhatsAppProcessorConversationsWaitingAlarm-Dev AIComms/WhatsAppProcessor/Dev WaitingSeconds service=whatsapp-channel-processor Maximum GreaterThanThreshold 3600 300 1 notBreaching"
+      VendorDown           = "WhatsAppProcessorVendorDownAlarm-Dev AIComms/WhatsAppProcessor/Dev WaitingSeconds code=unavailable service=whatsapp-channel-processor SampleCount GreaterThanOrEqualToThreshold 20 300 2 notBreaching"
+      AccountFaults        = "WhatsAppProcessorAccountFaultsAlarm-Dev AIComms/WhatsAppProcessor/Dev AccountFaults service=whatsapp-channel-processor Sum GreaterThanOrEqualToThreshold 1 300 1 notBreaching"
+      RunawayContinuations = "WhatsAppProcessorRunawayContinuationsAlarm-Dev AIComms/WhatsAppProcessor/Dev ContinuationNumber service=whatsapp-channel-processor Maximum GreaterThanThreshold 100 300 1 notBreaching"
     }
     error_message = "Metric, dimensions and threshold of an alarm decide whether it ever rings."
   }
@@ -89,8 +93,8 @@ run "the_pager_hears_of_any_alarm_once" {
     error_message = "The composite alarm covers every other alarm."
   }
   assert {
-    condition     = length(output.alarm_names) == 10 && output.alarm_names[9] == "WhatsAppProcessorPagingAlarm-Dev"
-    error_message = "Nine alarms and the composite."
+    condition     = length(output.alarm_names) == 14 && output.alarm_names[13] == "WhatsAppProcessorPagingAlarm-Dev"
+    error_message = "Thirteen alarms and the composite."
   }
   assert {
     condition     = aws_cloudwatch_composite_alarm.paging.alarm_actions == var.paging_action_arns && aws_cloudwatch_composite_alarm.paging.ok_actions == var.paging_action_arns
@@ -155,7 +159,7 @@ run "the_dashboard_shows_everything_the_function_measures" {
     error_message = "One dashboard an environment."
   }
   assert {
-    condition     = [for widget in jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets : length(widget.properties.alarms) if widget.type == "alarm"] == [10]
+    condition     = [for widget in jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets : length(widget.properties.alarms) if widget.type == "alarm"] == [14]
     error_message = "The first row shows every alarm."
   }
   assert {
@@ -175,7 +179,7 @@ run "widgets_do_not_overlap" {
 
 run "queries_are_saved_for_the_functions_log" {
   assert {
-    condition     = alltrue([for query in aws_cloudwatch_query_definition.this : query.log_group_names == tolist([var.log_group_name]) && startswith(query.name, "whatsapp-channel-processor-dev/")]) && length(aws_cloudwatch_query_definition.this) == 7
+    condition     = alltrue([for query in aws_cloudwatch_query_definition.this : query.log_group_names == tolist([var.log_group_name]) && startswith(query.name, "whatsapp-channel-processor-dev/")]) && length(aws_cloudwatch_query_definition.this) == 8
     error_message = "Seven queries, in a folder named like the function."
   }
 }
@@ -197,22 +201,24 @@ run "values_below_their_range_are_refused" {
     emails                         = ["ops"]
     paging_action_arns             = ["pager"]
     oldest_message_age_seconds     = 59
+    waiting_seconds                = 59
     failed_events_per_five_minutes = 0
     no_messages_sent_minutes       = 4
     token_prices_usd_per_million   = { input = -1 }
   }
-  expect_failures = [var.stage, var.emails, var.paging_action_arns, var.oldest_message_age_seconds, var.failed_events_per_five_minutes, var.no_messages_sent_minutes, var.token_prices_usd_per_million]
+  expect_failures = [var.stage, var.emails, var.paging_action_arns, var.oldest_message_age_seconds, var.waiting_seconds, var.failed_events_per_five_minutes, var.no_messages_sent_minutes, var.token_prices_usd_per_million]
 }
 
 run "values_above_their_range_are_refused" {
   command = plan
   variables {
     oldest_message_age_seconds     = 86401
+    waiting_seconds                = 86401
     failed_events_per_five_minutes = 100001
     no_messages_sent_minutes       = 1441
     paging_action_arns             = [for n in range(6) : "arn:aws:sns:eu-central-1:111122223333:pager-${n}"]
   }
-  expect_failures = [var.oldest_message_age_seconds, var.failed_events_per_five_minutes, var.no_messages_sent_minutes, var.paging_action_arns]
+  expect_failures = [var.oldest_message_age_seconds, var.waiting_seconds, var.failed_events_per_five_minutes, var.no_messages_sent_minutes, var.paging_action_arns]
 }
 
 run "the_example_works" {
