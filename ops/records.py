@@ -6,11 +6,11 @@ from typing import Any
 
 from core.conversation import Conversation
 from core.ports import TwilioMessage
-from ops.answers import ConversationRecord, Intent, Lease, PastResolution, Reply, Run, Sent
+from ops.answers import ConversationRecord, Intent, Lease, PastResolution, Reply, Run, Sent, Waits
 from ops.masking import HIDDEN
 from ops.resolution import undecided_rows
 from ops.table import Item, read_last_error
-from services.conversation_item import read_conversation, read_moment
+from services.conversation_item import read_conversation, read_moment, read_waiting
 
 PERSONAL = {"recipient_first_name", "recipient_last_name", "recipient_email", "company_rep", "project_data"}
 DETAILS = (
@@ -60,6 +60,7 @@ def read_record(
         expires_at=datetime.fromtimestamp(int(item["expires_at"]), tz=UTC) if "expires_at" in item else None,
         last_error=read_last_error(item),
         lease=_lease(record, now),
+        waiting=_waits(item),
         run=record.run and Run(thread_id=record.run.thread_id, response_id=record.run.response_id),
         reply=_reply(record, with_text=with_text),
         intent=_intent(record),
@@ -72,6 +73,11 @@ def read_record(
             name: HIDDEN if name in PERSONAL and not unmask else str(item[name]) for name in DETAILS if item.get(name)
         },
     )
+
+
+def _waits(item: Item) -> Waits | None:
+    waiting = read_waiting(item.get("waiting"))
+    return Waits(reason=waiting.reason, since=waiting.since, until=waiting.until) if waiting else None
 
 
 def _lease(record: Conversation, now: datetime) -> Lease | None:

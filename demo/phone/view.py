@@ -11,7 +11,7 @@ from typing import Any
 from core.conversation import Status
 from core.events import Event
 from demo.observation import Dead, Observation, number_of
-from demo.story import Delivery, Step, Story, Tone
+from demo.story import WAITS_FOR, Delivery, Step, Story, Tone
 from ops.masking import HIDDEN, mask_numbers
 from sandbox.harness.deployment import Record
 from utils.redaction import mask_phone
@@ -194,6 +194,8 @@ def _state(group: _Group, deliveries: Sequence[Delivery]) -> tuple[Tone, str]:
         return (Tone.GUARD, "sent once, reconciled") if reconciled else (Tone.DONE, "sent")
     if group.dead:
         return Tone.TROUBLE, f"in the DLQ: {group.dead[-1].code}"
+    if group.record and group.record.get("waiting"):
+        return Tone.WAIT, "waits in the queue"
     if status in FAILED:
         return Tone.WAIT, "comes again"
     if status is not None:
@@ -203,7 +205,14 @@ def _state(group: _Group, deliveries: Sequence[Delivery]) -> tuple[Tone, str]:
 
 def _now(record: Record | None) -> str:
     """Say what a delivery is doing whose log lines are not there yet: an emulator delivers them at its end."""
-    if record is None or not record.get("lease_owner"):
+    if record is None:
+        return ""
+    if waiting := record.get("waiting"):
+        until = str(waiting["until"])[11:16]
+        return (
+            f"Waits in the queue for {WAITS_FOR.get(waiting['reason'], 'something')}, until {until} UTC at the latest."
+        )
+    if not record.get("lease_owner"):
         return ""
     if record["conversation_status"] == Status.SENDING:
         return "At work: the intent is recorded, the message may be at Twilio."

@@ -27,6 +27,7 @@ from core.conversation import (
     UndecidedRow,
     Usage,
     Waiting,
+    WaitReason,
 )
 
 RECORD_VERSION = 2
@@ -36,6 +37,7 @@ MAYBE_SENT_BY_OTHERS = frozenset({Status.PROCESSING, Status.SENDING, Status.FAIL
 """Statuses under which a record of another program may stand for a message that is out."""
 
 _STATUSES, _STEPS, _MODES = frozenset(Status), frozenset(Step), frozenset(Mode)
+_WAIT_REASONS = frozenset(WaitReason)
 
 _to_dynamodb = TypeSerializer().serialize
 _from_dynamodb = TypeDeserializer().deserialize
@@ -159,6 +161,16 @@ def read_failure(value: object) -> Failure | None:
         message_id=message_id,
         receive_count=int(_float(value.get("receive_count"))),
     )
+
+
+def read_waiting(value: object) -> Waiting | None:
+    """Read what a record waits for; a reason of a later release is none that can be told."""
+    if not isinstance(value, Mapping):
+        return None
+    reason, since, until = _text(value.get("reason")), read_moment(value.get("since")), read_moment(value.get("until"))
+    if reason not in _WAIT_REASONS or since is None or until is None:
+        return None
+    return Waiting(WaitReason(reason), since, until)
 
 
 def read_moment(value: object) -> datetime | None:

@@ -26,6 +26,7 @@ from ops.answers.conversations import (
     Sent,
     Trace,
     UndecidedMessage,
+    Waits,
 )
 from ops.answers.dead_letters import (
     DeadLetter,
@@ -108,6 +109,7 @@ __all__ = [
     "UndecidedMessage",
     "Validation",
     "Verdict",
+    "Waits",
     "fail",
     "not_checked",
     "ok",

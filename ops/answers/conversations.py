@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import Field
 
+from core.conversation import WaitReason
 from ops.answers.base import Answer
 
 
@@ -120,6 +121,14 @@ class Resolved(Answer):
     between: list[str] = Field(description="The messages in question.")
 
 
+class Waits(Answer):
+    """What a conversation waits for in the queue."""
+
+    reason: WaitReason
+    since: datetime
+    until: datetime = Field(description="When the wait ends at the latest.")
+
+
 class ConversationRecord(Answer):
     """One record. Personal data is `***` without --unmask."""
 
@@ -135,6 +144,7 @@ class ConversationRecord(Answer):
     expires_at: datetime | None = Field(description="When DynamoDB may delete it.")
     last_error: LastError | None
     lease: Lease | None
+    waiting: Waits | None = Field(description="Null while it is worked on, and once it is done.")
     run: Run | None
     reply: Reply | None
     intent: Intent | None

@@ -7,7 +7,7 @@ import typer
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from core.conversation import ConversationKey
+from core.conversation import ConversationKey, WaitReason
 from core.errors import DeliveryUndecidedError
 from core.openai_processor import MAX_PAID_RUNS
 from ops.answers import ConversationRecord, Conversations, Reply, UndecidedMessage
@@ -21,6 +21,15 @@ from ops.render import BAD, DIM, STRONG, WARN, counted, delivery, duration, mome
 from ops.session import Session
 from ops.table import ConversationTable, Item
 from ops.twilio_word import TwilioWord
+
+WAITS_FOR = {
+    WaitReason.MODEL: "the model to write",
+    WaitReason.UNAVAILABLE: "a vendor or AWS to answer",
+    WaitReason.ACCOUNT: "a vendor to accept the account again",
+    WaitReason.RECONCILE: "Twilio to list what it may have accepted",
+    WaitReason.LEASE: "another delivery to end",
+    WaitReason.TIME: "an invocation with time for it",
+}
 
 SCANNED_UNASKED = 100_000
 """Most records that are read for one conversation without being told to: a table may have a hundred million."""
@@ -114,6 +123,9 @@ def _blocks(record: ConversationRecord) -> Iterator[RenderableType]:
             "Took": duration(record.processing_time_ms) if record.processing_time_ms is not None else None,
             "Deleted after": moment(record.expires_at) if record.expires_at else None,
             "Lease": _lease_line(record),
+            "Waits": f"since {moment(record.waiting.since)} for {WAITS_FOR[record.waiting.reason]}"
+            if record.waiting
+            else None,
             "OpenAI": f"{run.thread_id}, {run.response_id}" if run else None,
             "Reply": _reply_line(reply) if reply else None,
         }
@@ -186,6 +198,11 @@ def _meaning(record: ConversationRecord) -> str:
     if record.lease is not None and record.lease.held:
         return f"A delivery is at work on it until {moment(record.lease.expires_at)} at the latest."
     error = record.last_error
+    if record.waiting is not None:
+        return (
+            f"It waits in the queue for {WAITS_FOR[record.waiting.reason]}, until"
+            f" {moment(record.waiting.until)} at the latest; nothing needs to be done."
+        )
     if error is not None and error.code == DeliveryUndecidedError.code:
         return (
             "Nobody can tell whether the message was sent. Look at Twilio's console, then say which message it is:"

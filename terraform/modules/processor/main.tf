@@ -7,7 +7,7 @@ locals {
   effective = { for name, default in local.rules.defaults : name => try(coalesce(var.settings[name], default), default) }
 
   # Whether messages wait in the queue: the function puts them there.
-  postpones = local.effective.patience_seconds > 0
+  postpones = var.settings.patience_seconds > 0
 
   # A send must fit between two renewals of the lease, which ends safety_margin_seconds before the visibility timeout.
   lease_needs_seconds = local.effective.safety_margin_seconds + local.effective.heartbeat_interval_seconds + local.effective.twilio_timeout_seconds + local.rules.seconds.clock_skew

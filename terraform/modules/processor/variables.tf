@@ -190,9 +190,9 @@ variable "secret_key_arns" {
 variable "settings" {
   description = <<-EOT
     The function's own settings; each attribute is the environment variable of the same name in capitals. Omitted or null:
-    the function's default. With patience_seconds the role may send to the queue, and Lambda lets messages come round.
-    docs/configuration.md has defaults, ranges and meaning; settings.json, made from the function's own model, is what is
-    checked here.
+    the function's default, but for patience_seconds: six hours, for which the role may send to the queue and Lambda lets
+    messages come round; 0 turns all of that off. docs/configuration.md has defaults, ranges and meaning; settings.json, made
+    from the function's own model, is what is checked here.
   EOT
   type = object({
     log_level                   = optional(string)
@@ -219,7 +219,7 @@ variable "settings" {
     reconcile_after_seconds     = optional(number)
     max_message_parts           = optional(number)
     record_retention_days       = optional(number)
-    patience_seconds            = optional(number)
+    patience_seconds            = optional(number, 21600)
     openai_hold_seconds         = optional(number)
     openai_run_deadline_seconds = optional(number)
   })

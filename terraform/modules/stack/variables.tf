@@ -258,7 +258,7 @@ variable "function_settings" {
     reconcile_after_seconds     = optional(number)
     max_message_parts           = optional(number)
     record_retention_days       = optional(number)
-    patience_seconds            = optional(number)
+    patience_seconds            = optional(number, 21600)
     openai_hold_seconds         = optional(number)
     openai_run_deadline_seconds = optional(number)
   })

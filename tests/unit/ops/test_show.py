@@ -61,6 +61,9 @@ def test_reply_that_is_not_sent_is_shown_in_its_parts(ops: Ops, aws: FakeAws) ->
     assert "Part 1  Hello Ana.\nPart 2  Bye Ana.\n" in shown.out
 
 
+WAITING = {"reason": "unavailable", "since": iso(START), "until": iso(START + timedelta(hours=6))}
+
+
 def test_record_is_read_in_full(ops: Ops, aws: FakeAws) -> None:
     aws.fake_dynamodb.put(
         make_record(
@@ -92,10 +95,40 @@ def test_record_is_read_in_full(ops: Ops, aws: FakeAws) -> None:
     assert record["details"]["recipient_first_name"] == "***"
 
 
+def test_a_conversation_that_waits_says_for_what_since_when_and_until_when(ops: Ops, aws: FakeAws) -> None:
+    aws.fake_dynamodb.put(make_record(waiting=WAITING, needs_attention=...))
+
+    shown = ops("show", "conv-0001", "--scan")
+    (record,) = ops.json("show", "conv-0001", "--scan")["conversations"]
+
+    assert "Waits      since 2026-11-22 09:00:00Z for a vendor or AWS to answer" in shown.out
+    assert record["waiting"] == {
+        "reason": "unavailable",
+        "since": "2026-11-22T09:00:00Z",
+        "until": "2026-11-22T15:00:00Z",
+    }
+
+
+@pytest.mark.parametrize(
+    "waiting", ["long", {"reason": "model"}, WAITING | {"reason": "lunch"}, WAITING | {"until": 5}]
+)
+def test_a_wait_that_can_not_be_read_is_none(ops: Ops, aws: FakeAws, waiting: object) -> None:
+    aws.fake_dynamodb.put(make_record(waiting=waiting))
+
+    (record,) = ops.json("show", "conv-0001", "--scan")["conversations"]
+
+    assert record["waiting"] is None
+
+
 @pytest.mark.parametrize(
     ("record", "meaning"),
     [
         pytest.param(make_closed_record(), "Done: the message is out", id="sent"),
+        pytest.param(
+            make_record(waiting=WAITING, conversation_status="processing"),
+            "It waits in the queue for a vendor or AWS to answer, until 2026-11-22 15:00:00Z at the latest",
+            id="waits in the queue",
+        ),
         pytest.param(
             make_record(**leased(5)),
             "A delivery is at work on it until 2026-11-22 09:05:00Z",

@@ -64,8 +64,9 @@ run "without_settings_the_function_gets_only_what_terraform_knows" {
       MAX_RECEIVE_COUNT          = "3"
       VERSION                    = "unknown"
       OUTGOING_LINKS             = "given"
+      PATIENCE_SECONDS           = "21600"
     })
-    error_message = "A setting left out is the function's own default, but for links, where Terraform is stricter."
+    error_message = "A setting left out is the function's own default, but for links, where Terraform is stricter, and patience, for which it grants what is needed."
   }
 }
 
@@ -74,30 +75,33 @@ run "every_setting_becomes_the_variable_of_its_name" {
     table_name_variable = "CONVERSATIONS_TABLE_NAME_DEV"
     release             = "1.2.3"
     settings = {
-      log_level                  = "DEBUG"
-      heartbeat_interval_seconds = 60
-      max_concurrent_messages    = 5
-      safety_margin_seconds      = 20
-      secrets_cache_seconds      = 0
-      openai_api                 = "assistants"
-      openai_background          = false
-      openai_model               = "gpt-6.1-terra"
-      openai_base_url            = "http://127.0.0.1:1/v1"
-      twilio_api_base_url        = "http://127.0.0.1:2"
-      twilio_status_callback_url = "https://example.com/status"
-      twilio_timeout_seconds     = 10
-      twilio_list_lag_seconds    = 20
-      reconcile_after_seconds    = 30
-      max_message_parts          = 1
-      record_retention_days      = 400
-      openai_models              = "gpt-6-luna,gpt-6.1-terra"
-      openai_max_output_tokens   = 4000
-      inline_definitions         = true
-      outgoing_links             = "listed"
-      outgoing_link_hosts        = "acme.com,*.acme.com"
-      outgoing_max_characters    = 900
-      outgoing_phone_numbers     = "own"
-      outgoing_moderation        = true
+      log_level                   = "DEBUG"
+      heartbeat_interval_seconds  = 60
+      max_concurrent_messages     = 5
+      safety_margin_seconds       = 20
+      secrets_cache_seconds       = 0
+      openai_api                  = "assistants"
+      openai_background           = false
+      openai_model                = "gpt-6.1-terra"
+      openai_base_url             = "http://127.0.0.1:1/v1"
+      twilio_api_base_url         = "http://127.0.0.1:2"
+      twilio_status_callback_url  = "https://example.com/status"
+      twilio_timeout_seconds      = 10
+      twilio_list_lag_seconds     = 20
+      reconcile_after_seconds     = 30
+      max_message_parts           = 1
+      record_retention_days       = 400
+      openai_models               = "gpt-6-luna,gpt-6.1-terra"
+      openai_max_output_tokens    = 4000
+      inline_definitions          = true
+      outgoing_links              = "listed"
+      outgoing_link_hosts         = "acme.com,*.acme.com"
+      outgoing_max_characters     = 900
+      outgoing_phone_numbers      = "own"
+      outgoing_moderation         = true
+      patience_seconds            = 3600
+      openai_hold_seconds         = 5
+      openai_run_deadline_seconds = 1800
     }
   }
   assert {
@@ -132,6 +136,9 @@ run "every_setting_becomes_the_variable_of_its_name" {
       OUTGOING_MAX_CHARACTERS      = "900"
       OUTGOING_PHONE_NUMBERS       = "own"
       OUTGOING_MODERATION          = "true"
+      PATIENCE_SECONDS             = "3600"
+      OPENAI_HOLD_SECONDS          = "5"
+      OPENAI_RUN_DEADLINE_SECONDS  = "1800"
     })
     error_message = "lambda/utils/settings.py reads these names."
   }
@@ -214,6 +221,7 @@ run "the_role_may_do_what_the_code_calls_and_nothing_else" {
       WriteLog          = "logs:CreateLogStream logs:PutLogEvents on arn:aws:logs:eu-central-1:111122223333:log-group:/aws/lambda/whatsapp-channel-processor-dev:*"
       ReceiveMessages   = "sqs:ChangeMessageVisibility sqs:DeleteMessage sqs:GetQueueAttributes sqs:ReceiveMessage on arn:aws:sqs:eu-central-1:111122223333:ai-multi-comms-whatsapp-queue-dev"
       KeepConversations = "dynamodb:PutItem dynamodb:Query dynamodb:UpdateItem on arn:aws:dynamodb:eu-central-1:111122223333:table/conversations-dev"
+      PostponeMessages  = "sqs:SendMessage on arn:aws:sqs:eu-central-1:111122223333:ai-multi-comms-whatsapp-queue-dev"
       ReadSecrets       = "secretsmanager:GetSecretValue on arn:aws:secretsmanager:eu-central-1:111122223333:secret:openai-api-key/whatsapp-?????? arn:aws:secretsmanager:eu-central-1:111122223333:secret:whatsapp-credentials/acme/spring/twilio-??????"
     }
     error_message = "Least privilege: exact resources, the secrets by name, no log group creation, no scan, no delete, no read of items."
@@ -234,18 +242,45 @@ run "a_key_of_ours_comes_with_the_right_to_use_it" {
   }
   assert {
     condition = { for statement in jsondecode(output.role_policy).Statement : statement.Sid => join(" ", concat(statement.Action, ["on"], statement.Resource)) if endswith(statement.Sid, "WithKey") } == {
-      DecryptWithKey      = "kms:Decrypt on arn:aws:kms:eu-central-1:111122223333:key/k"
-      EncryptItemsWithKey = "kms:DescribeKey kms:Encrypt kms:GenerateDataKey* kms:ReEncrypt* on arn:aws:kms:eu-central-1:111122223333:key/k"
+      DecryptWithKey         = "kms:Decrypt on arn:aws:kms:eu-central-1:111122223333:key/k"
+      EncryptItemsWithKey    = "kms:DescribeKey kms:Encrypt kms:GenerateDataKey* kms:ReEncrypt* on arn:aws:kms:eu-central-1:111122223333:key/k"
+      EncryptMessagesWithKey = "kms:GenerateDataKey on arn:aws:kms:eu-central-1:111122223333:key/k"
     }
-    error_message = "Messages, items and secrets are decrypted with the key, items encrypted."
+    error_message = "Messages, items and secrets are decrypted with the key, items and messages encrypted."
   }
   assert {
-    condition     = [for statement in jsondecode(output.role_policy).Statement : statement.Condition.StringEquals["kms:ViaService"] if statement.Sid == "EncryptItemsWithKey"] == ["dynamodb.eu-central-1.amazonaws.com"]
-    error_message = "The function encrypts through DynamoDB only."
+    condition     = { for statement in jsondecode(output.role_policy).Statement : statement.Sid => statement.Condition.StringEquals["kms:ViaService"] if startswith(statement.Sid, "Encrypt") } == { EncryptItemsWithKey = "dynamodb.eu-central-1.amazonaws.com", EncryptMessagesWithKey = "sqs.eu-central-1.amazonaws.com" }
+    error_message = "The function encrypts through DynamoDB and SQS only."
   }
   assert {
     condition     = aws_lambda_function.this.kms_key_arn == var.kms_key_arn && aws_cloudwatch_log_group.this.kms_key_id == var.kms_key_arn
     error_message = "Environment and log are encrypted with the same key."
+  }
+}
+
+run "waiting_in_the_queue_comes_with_what_it_needs" {
+  assert {
+    condition     = aws_lambda_function_recursion_config.this[0].recursive_loop == "Allow"
+    error_message = "Lambda would refuse a message that comes round for the sixteenth time."
+  }
+}
+
+run "waiting_in_the_queue_is_one_switch" {
+  variables {
+    kms_key_arn = "arn:aws:kms:eu-central-1:111122223333:key/k"
+    settings    = { patience_seconds = 0 }
+  }
+  assert {
+    condition     = length(aws_lambda_function_recursion_config.this) == 0
+    error_message = "Without waiting, a message that comes round is a mistake, and Lambda may say so."
+  }
+  assert {
+    condition     = [for statement in jsondecode(output.role_policy).Statement : statement.Sid if contains(["PostponeMessages", "EncryptMessagesWithKey"], statement.Sid)] == []
+    error_message = "The role has no right that the function does not use."
+  }
+  assert {
+    condition     = aws_lambda_function.this.environment[0].variables.PATIENCE_SECONDS == "0"
+    error_message = "The function is told, too."
   }
 }
 

@@ -161,11 +161,17 @@ def test_refused_message_is_told_on_the_card_of_what_was_sent() -> None:
     assert (card["conversation_id"], card["state"]) == ("conv-1", "in the DLQ: invalid_context")
 
 
+WAITING = {"reason": "model", "since": "2026-11-22T12:00:00.000Z", "until": "2026-11-22T13:00:00.000Z"}
+
+
 @pytest.mark.parametrize(
     ("record", "events", "dead", "state", "tone"),
     [
         pytest.param(None, [], [], "on its way", "wait", id="nothing yet"),
         pytest.param(make_record(Status.PROCESSING), [], [], "at work", "wait", id="processing"),
+        pytest.param(
+            make_record(Status.PROCESSING, waiting=WAITING), [], [], "waits in the queue", "wait", id="postponed"
+        ),
         pytest.param(make_record(), [Event.MESSAGE_SENT], [], "sent", "done", id="sent"),
         pytest.param(
             make_record(), [Event.SEND_RECONCILED], [], "sent once, reconciled", "guard", id="found in the list"
@@ -209,6 +215,9 @@ def test_state_says_how_a_conversation_stands(
             make_record(Status.PROCESSING, lease_owner="x", openai_response_id="r"), "model is writing", id="asked"
         ),
         pytest.param(make_record(Status.SENDING, lease_owner="x"), "intent is recorded", id="sending"),
+        pytest.param(
+            make_record(Status.PROCESSING, waiting=WAITING), "for the model, until 13:00 UTC at the latest", id="waits"
+        ),
     ],
 )
 def test_what_a_delivery_does_is_said_before_its_log_is_there(record: dict[str, Any], says: str) -> None:
