@@ -27,13 +27,26 @@ FIRST_CALLS = 60
 
 
 def test_without_faults_everything_is_sent() -> None:
-    result = run_schedule(0, plain(parts=2), ExactPlan())
+    result = run_schedule(0, plain(parts=2, run_seconds=1.0), ExactPlan())
 
     assert result.violation is None
     assert [call for call in result.calls if call.startswith("store")] == [
         "store.create",
         "store.record_run",
         "store.intend",
+        "store.intend",
+        "store.close",
+    ]
+
+
+def test_what_usually_takes_long_costs_one_write_more() -> None:
+    result = run_schedule(0, EXHAUSTIVE["parked"], ExactPlan())
+
+    assert result.violation is None
+    assert [call for call in result.calls if call.startswith("store")] == [
+        "store.create",
+        "store.record_run",
+        "store.resume",
         "store.intend",
         "store.close",
     ]
