@@ -90,7 +90,7 @@ def openai_gateways(settings: Settings) -> tuple[ModelGateway, Moderation]:
     from services.openai_client import OpenAIClients  # noqa: PLC0415
     from services.openai_moderation_service import OpenAIModeration  # noqa: PLC0415
 
-    clients = OpenAIClients(settings.openai_base_url)
+    clients = OpenAIClients(settings.openai_base_url, max_age_seconds=settings.secrets_cache_seconds)
     moderation = OpenAIModeration(clients)
     if settings.openai_api == "assistants":
         from services.openai_assistants_service import AssistantsGateway  # noqa: PLC0415

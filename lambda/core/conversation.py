@@ -252,6 +252,7 @@ class Conversation:
         sent: Parts that Twilio has accepted, in order; for a closed record the ids of its messages.
         paid_runs: Runs of the model paid for so far, those that came to nothing included.
         held_sids: Every Twilio message that the record names, whoever sent it.
+        thread_id: The thread that other programs go on in, if the record names one.
     """
 
     key: ConversationKey
@@ -273,6 +274,11 @@ class Conversation:
     sender: str | None = None
     owner: EffectOwner | None = None
     held_sids: frozenset[str] = frozenset()
+    thread_id: str | None = field(default=None, compare=False)
+
+    def holds_thread(self, thread_id: str) -> bool:
+        """Whether the record names a thread or conversation at OpenAI."""
+        return thread_id == self.thread_id or (self.run is not None and thread_id == self.run.thread_id)
 
     @property
     def closed(self) -> bool:

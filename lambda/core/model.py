@@ -54,7 +54,7 @@ class ModelRequest:
     Attributes:
         assistant_id: Used as it is at an Assistants server.
         definition: None only at an Assistants server.
-        user_id: Stable, shows nothing of the person.
+        user_id: Stable while the key is, shows nothing of the person, and nobody else can make it.
         metadata: At most 16 pairs, values up to 512 characters.
     """
 

@@ -15,7 +15,7 @@ from core.reply import shape_reply
 from core.run_times import RunTimes
 from core.run_watch import CALL_SECONDS, RunWatch
 from core.telemetry import Telemetry
-from utils.assistant_definition import TOLD_OF_RECIPIENT
+from utils.assistant_definition import TOLD_OF_RECIPIENT, AssistantDefinition
 from utils.context_model import ContextObject
 from utils.dynamodb_values import is_given, to_json
 from utils.names import clean_names
@@ -109,13 +109,11 @@ class OpenAIProcessor:
     ) -> tuple[RunReport | None, Run]:
         if paid_runs >= MAX_PAID_RUNS:
             raise RunsExhaustedError(f"{paid_runs} runs of the model were paid for this conversation and none was sent")
-        request = self._request(attempt.context, mode)
-        given = attempt.context.conversation_data.thread_id
-        if given is not None and not self._gateway.accepts_thread(given):
-            self._telemetry.warning(Event.THREAD_NOT_USABLE, **attempt.log_fields())
-            given = None
+        definition = self._definitions.of(attempt.context)
+        given = self._continued(attempt)
 
         def ask(secret: Secret) -> tuple[str, RunReport]:
+            request = self._request(attempt.context, mode, definition, secret)
             thread_id = given or attempt.repeat(lambda: self._gateway.open_thread(secret, attempt.fit(CALL_SECONDS)))
             seconds = attempt.deadline.remaining_seconds() if self._gateway.waits_for_answer else CALL_SECONDS
             return thread_id, attempt.repeat(
@@ -174,17 +172,31 @@ class OpenAIProcessor:
         self._times.note(_assistant_id(attempt.context), min(known))
         return round(min(known) * 1000)
 
-    def _request(self, context: ContextObject, mode: Mode) -> ModelRequest:
+    def _continued(self, attempt: Attempt) -> str | None:
+        """Return the thread to go on in: one that the router names and that is this company's with this recipient."""
+        given = attempt.context.conversation_data.thread_id
+        if given is None:
+            return None
+        company_id = attempt.context.company_data_payload.company_id
+        if self._gateway.accepts_thread(given) and any(
+            record.company_id == company_id and record.holds_thread(given)
+            for record in self._store.conversations_with(attempt.key.recipient_tel)
+        ):
+            return given
+        self._telemetry.warning(Event.THREAD_NOT_USABLE, **attempt.log_fields())
+        return None
+
+    def _request(
+        self, context: ContextObject, mode: Mode, definition: AssistantDefinition | None, key: Secret
+    ) -> ModelRequest:
         request = context.frontend_payload.request_data
-        assistant_id = _assistant_id(context)
-        definition = self._definitions.of(context)
         return ModelRequest(
-            assistant_id=assistant_id,
+            assistant_id=_assistant_id(context),
             definition=definition,
             user_message=user_message(context, definition.recipient_fields if definition else TOLD_OF_RECIPIENT),
             mode=mode,
             user_id=pseudonym(
-                context.company_data_payload.company_id, context.frontend_payload.recipient_data.recipient_tel
+                key, context.company_data_payload.company_id, context.frontend_payload.recipient_data.recipient_tel
             ),
             metadata={
                 "conversation_id": context.conversation_data.conversation_id,

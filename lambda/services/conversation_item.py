@@ -91,6 +91,7 @@ def read_conversation(item: Mapping[str, Any], table_key: TableKey = DEFAULT_KEY
         sender=_text(item.get("company_whatsapp_number")),
         owner=_owner(item),
         held_sids=frozenset(held),
+        thread_id=_text(item.get("thread_id")),
         paid_runs=_paid_runs(item),
     )
 

@@ -1,7 +1,8 @@
 """OpenAI client: one per key, and the meaning of its errors for both APIs."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Lock
@@ -9,6 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 import httpx2
+from cachetools import TTLCache
 from openai import APIConnectionError, APIStatusError, APITimeoutError, OpenAI, OpenAIError
 
 from core.errors import AccountFaultError, CredentialsRejectedError, PermanentError, ProcessorError, TransientError
@@ -74,36 +76,40 @@ class OpenAIClients:
     Source: openai-python, README, "Making custom/undocumented requests".
     """
 
-    def __init__(self, base_url: str | None, transport: httpx2.BaseTransport | None = None) -> None:
+    def __init__(
+        self,
+        base_url: str | None,
+        transport: httpx2.BaseTransport | None = None,
+        max_age_seconds: float = 300.0,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         """Make clients on demand.
 
         Args:
             transport: Carries the requests of all of them; sockets where not given.
+            max_age_seconds: How long a client, and so its key, is kept.
         """
         self._base_url = base_url
         self._transport = transport
+        self._http: SharedHttpClient | None = None  # made once: it reads the certificates, which takes 20 ms
         self._lock = Lock()
-        self._clients: dict[Secret, OpenAI] = {}
+        self._clients: TTLCache[Secret, OpenAI] = TTLCache(MAX_CLIENTS, max_age_seconds, monotonic)
 
     def get(self, key: Secret) -> OpenAI:
         with self._lock:
+            self._clients.expire()
             client = self._clients.get(key)
             if client is None:
-                client = self._make(key.reveal())
-                if len(self._clients) >= MAX_CLIENTS:
-                    self._clients.pop(next(iter(self._clients)))
-                self._clients[key] = client
+                client = self._clients[key] = self._make(key.reveal())
             return client
 
     def _make(self, api_key: str) -> OpenAI:
-        another = next(iter(self._clients.values()), None)
-        if another is not None:  # its transport serves both: a new one would read the certificates, which takes 20 ms
-            return another.with_options(api_key=api_key)
+        self._http = self._http or SharedHttpClient(self._transport)
         return OpenAI(
             api_key=api_key,
             base_url=self._base_url or DEFAULT_BASE_URL,
             max_retries=0,
-            http_client=SharedHttpClient(self._transport),
+            http_client=self._http,
         )
 
     def post(

@@ -3,10 +3,12 @@
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
+from cachetools import TTLCache
 
 from core.errors import ProcessorError, SecretError, TransientError
 from core.ports import TwilioCredentials
@@ -25,6 +27,9 @@ SID_KINDS = {
 """The kind of thing that each SID must name. Source: Twilio, glossary, "What is a String Identifier (SID)?"."""
 
 TWILIO_MEMBERS = (*SID_KINDS, "twilio_auth_token", "twilio_api_key_secret")
+
+MAX_SECRETS = 256
+"""Secrets that are kept at the same time; the one that was not used for longest makes room."""
 
 _PASSWORD = re.compile(r"[!-~]+")
 """What a header of HTTP can carry and a vendor's key can hold: printable ASCII without white space."""
@@ -64,11 +69,9 @@ class SecretsManagerSecrets:
         """
         self._client = client
         self._name_prefix = name_prefix
-        self._cache_seconds = cache_seconds
-        self._monotonic = monotonic
         self._lock = Lock()
-        self._locks: dict[str, Lock] = {}
-        self._cache: dict[str, tuple[float, TwilioCredentials | Secret]] = {}
+        self._reading: dict[str, tuple[Lock, int]] = {}
+        self._cache: TTLCache[str, TwilioCredentials | Secret] = TTLCache(MAX_SECRETS, cache_seconds, monotonic)
 
     def twilio(self, reference: str) -> TwilioCredentials:
         return self._get(reference, SecretKind.TWILIO, parse_twilio)
@@ -78,22 +81,37 @@ class SecretsManagerSecrets:
 
     def drop(self, reference: str, rejected: TwilioCredentials | Secret) -> None:
         with self._lock:
-            cached = self._cache.get(reference)
-            if cached is not None and cached[1] == rejected:
-                del self._cache[reference]
+            if self._cache.get(reference) == rejected:
+                self._cache.pop(reference, None)
 
     def _get(self, reference: str, kind: SecretKind, parse: Callable[[str, str], T]) -> T:
         if fault := reference_fault(reference, kind, self._name_prefix):
             raise SecretError(f"the reference of this secret {fault}", code="secret_reference_forbidden")
-        with self._lock:
-            lock = self._locks.setdefault(reference, Lock())
-        with lock:
-            cached = self._cache.get(reference)
-            if cached is not None and self._monotonic() - cached[0] < self._cache_seconds:
-                return cached[1]  # type: ignore[return-value]  # the kind decides the type
+        with self._alone(reference):
+            with self._lock:
+                self._cache.expire()  # no key stays longer than is said, whether anybody asks for it again or not
+                cached = self._cache.get(reference)
+            if cached is not None:
+                return cached  # type: ignore[return-value]  # the kind decides the type
             secret = parse(reference, self._read(reference))
-            self._cache[reference] = (self._monotonic(), secret)
+            with self._lock:
+                self._cache[reference] = secret
             return secret
+
+    @contextmanager
+    def _alone(self, reference: str) -> Iterator[None]:
+        """Let one thread at a time work on a reference; there is a lock for as long as anybody waits for it."""
+        with self._lock:
+            lock, threads = self._reading.get(reference, (Lock(), 0))
+            self._reading[reference] = lock, threads + 1
+        try:
+            with lock:
+                yield
+        finally:
+            with self._lock:
+                _, threads = self._reading.pop(reference)
+                if threads > 1:
+                    self._reading[reference] = lock, threads - 1
 
     def _read(self, reference: str) -> str:
         try:

@@ -302,7 +302,11 @@ class ConversationData(Section):
     thread_id: Annotated[
         Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{0,128}$")] | None,
         AfterValidator(lambda thread_id: thread_id or None),
-        Field(default=None, description="Thread or conversation at OpenAI to go on in; empty for a new one."),
+        Field(
+            default=None,
+            description="Thread or conversation at OpenAI to go on in, which a record of the same company and recipient"
+            " names; empty for a new one.",
+        ),
     ]
 
 

@@ -1,6 +1,7 @@
 """Redaction: what logs may show of a person, and a type for values they may never show."""
 
 import hashlib
+import hmac
 
 _SHOWN_HEAD, _SHOWN_TAIL = 3, 4
 
@@ -14,11 +15,6 @@ def mask_phone(number: str) -> str:
     if hidden <= 0:
         return "*" * len(number)
     return number[:_SHOWN_HEAD] + "*" * hidden + number[-_SHOWN_TAIL:]
-
-
-def pseudonym(*parts: str) -> str:
-    """Return a stable identifier for `parts`, 64 hexadecimal characters, that does not show them."""
-    return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()
 
 
 class Secret:
@@ -42,3 +38,8 @@ class Secret:
         return "***"
 
     __str__ = __repr__
+
+
+def pseudonym(key: Secret, *parts: str) -> str:
+    """Return a stable identifier for `parts`, 64 hexadecimal characters, that only a holder of the key can make."""
+    return hmac.new(key.reveal().encode(), "\x1f".join(parts).encode(), hashlib.sha256).hexdigest()

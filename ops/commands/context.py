@@ -1,11 +1,12 @@
 """`validate` and `replay`: Context Objects from files."""
 
 import json
+import re
 import sys
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypedDict
 
 import typer
 from rich.console import Group, RenderableType
@@ -33,6 +34,16 @@ MAX_MESSAGE_BYTES = 1024 * 1024
 """Source: Amazon SQS Developer Guide, quotas: message size 1 MiB."""
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+_GROUP = re.compile(r"[!-~]{1,128}")
+"""Source: Amazon SQS API Reference, SendMessage, MessageGroupId."""
+
+
+class MessageGroup(TypedDict, total=False):
+    """An argument of `send_message`."""
+
+    MessageGroupId: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +164,8 @@ def replay(
         what = f"{what}, a new conversation: the recipient gets another message,"
     session.screen.confirm(f"Send {what} to {queue.name} (account {queue.account}, {aws.where}; {known})?", yes=yes)
     with asking_for(f"the queue {queue.name}", aws.where):
-        message_id = aws.sqs.send_message(QueueUrl=queue.url, MessageBody=body)["MessageId"]
+        group = message_group(read.context.company_data_payload.company_id)
+        message_id = aws.sqs.send_message(QueueUrl=queue.url, MessageBody=body, **group)["MessageId"]
     answer = Replay(
         queue=queue.name,
         message_id=message_id,
@@ -176,6 +188,11 @@ def _renamed(body: str, named: ConversationKey, now: datetime) -> tuple[str, Con
         name: value for name, value in context["conversation_data"].items() if name != "thread_id"
     } | {"conversation_id": conversation_id}
     return json.dumps(context, ensure_ascii=False), ConversationKey(named.recipient_tel, conversation_id)
+
+
+def message_group(company_id: str) -> MessageGroup:
+    """Return the message group that the router gives a company's messages, if the id can be one."""
+    return {"MessageGroupId": company_id} if _GROUP.fullmatch(company_id) else {}
 
 
 def _render_validation(answer: Validation) -> RenderableType:

@@ -36,9 +36,9 @@ ADAPTERS = {
 
 SDKS = {
     "dynamodb": {"boto3.dynamodb", "botocore.exceptions", "mypy_boto3_dynamodb"},
-    "secrets manager": {"botocore.exceptions", "mypy_boto3_secretsmanager"},
+    "secrets manager": {"botocore.exceptions", "cachetools", "mypy_boto3_secretsmanager"},
     "sqs": {"botocore.exceptions", "mypy_boto3_sqs"},
-    "openai": {"openai", "httpx2"},
+    "openai": {"openai", "cachetools", "httpx2"},
     "twilio": {"twilio"},
 }
 """What an adapter may import besides the standard library, core and utils."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from core.conversation import ConversationKey, Mode, Reply, Run, Status
+from core.conversation import Conversation, ConversationKey, Mode, Reply, Run, Standing, Status
 from core.errors import (
     DeliveryUnknownError,
     LostLeaseError,
@@ -22,6 +22,7 @@ from tests.fakes.faulty import Faulty, ProcessDied
 from tests.fakes.function import SETTINGS, SETTLE_SECONDS, VISIBILITY_SECONDS
 from tests.fakes.function import InMemoryFunction as Core
 from tests.fakes.secrets import OPENAI, TWILIO, TWILIO_FREE_FORM
+from tests.fakes.store import Record
 from utils.redaction import Secret
 
 LOST = DeliveryUnknownError("Twilio's answer was lost")
@@ -276,11 +277,60 @@ def test_a_run_longer_than_the_invocation_goes_back_at_once_and_is_polled_on(cor
     assert len(core.sent()) == 1
 
 
-def test_a_given_conversation_is_continued(core: Core) -> None:
+def test_a_conversation_of_the_same_company_and_recipient_is_continued(core: Core) -> None:
+    core.receive(body=make_body(conversation_id="earlier"))
+
+    core.receive(body=make_body(conversation_data__thread_id="conv_1"), message_id="m-2")
+
+    assert core.model.runs["resp_2"].thread_id == "conv_1"
+    assert core.model.threads == ["conv_1"]
+
+
+def test_a_conversation_that_another_program_recorded_is_continued(core: Core) -> None:
+    key = ConversationKey(RECIPIENT, "of another program")
+    core.store.records[key] = Record(
+        Conversation(key, "reply_sent", None, company_id="acme", thread_id="conv_given", standing=Standing.CLOSED)
+    )
+
     core.receive(body=make_body(conversation_data__thread_id="conv_given"))
 
     assert core.model.runs["resp_1"].thread_id == "conv_given"
-    assert core.model.threads == []
+
+
+@pytest.mark.parametrize(
+    "earlier",
+    [
+        pytest.param(
+            {"frontend_payload__company_data__company_id": "other", "company_data_payload__company_id": "other"},
+            id="company",
+        ),
+        pytest.param({"frontend_payload__recipient_data__recipient_tel": "+447700900999"}, id="recipient"),
+    ],
+)
+def test_a_conversation_of_another_is_not(core: Core, earlier: dict[str, Any]) -> None:
+    """Whoever may put a message on the queue must not read what another tenant's customers wrote."""
+    core.receive(body=make_body(conversation_id="earlier", **earlier))
+
+    core.receive(body=make_body(conversation_data__thread_id="conv_1"), message_id="m-2")
+
+    assert core.model.runs["resp_2"].thread_id == "conv_2"
+    assert "thread_not_usable" in core.telemetry.events()
+
+
+def test_a_conversation_that_no_record_names_is_not_continued(core: Core) -> None:
+    core.receive(body=make_body(conversation_data__thread_id="conv_invented"))
+
+    assert core.model.runs["resp_1"].thread_id == "conv_1"
+
+
+def test_nothing_is_paid_for_while_nobody_can_tell_whose_conversation_it_is(core: Core) -> None:
+    core.store = Faulty(core.store)
+    core.store.plan("conversations_with", UNAVAILABLE, times=9)
+
+    verdict = core.receive(body=make_body(conversation_data__thread_id="conv_1"))
+
+    assert verdict is not None
+    assert core.model.runs == {}
 
 
 def test_a_thread_of_the_closed_assistants_api_is_replaced(core: Core) -> None:

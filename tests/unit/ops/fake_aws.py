@@ -200,9 +200,11 @@ class FakeSqs(FakeClient):
             sent.append({"Id": entry["Id"], "MessageId": message.message_id})
         return {"Successful": sent, "Failed": failed}
 
-    def send_message(self, *, QueueUrl: str, MessageBody: str) -> dict[str, Any]:
+    def send_message(self, *, QueueUrl: str, MessageBody: str, MessageGroupId: str | None = None) -> dict[str, Any]:
         self.called("send_message")
-        return {"MessageId": self._send(QueueUrl, MessageBody, {}).message_id}
+        message = self._send(QueueUrl, MessageBody, {})
+        message.group_id = MessageGroupId
+        return {"MessageId": message.message_id}
 
     def list_message_move_tasks(self, *, SourceArn: str, MaxResults: int) -> dict[str, Any]:
         self.called("list_message_move_tasks")

@@ -132,6 +132,20 @@ def test_replay_sends_the_file_as_it_is(ops: Ops, aws: FakeAws, context_file: Pa
     }
 
 
+@pytest.mark.parametrize(("company", "group"), [("acme", "acme"), ("Acme Coffee", None), ("x" * 129, None)])
+def test_replay_puts_a_message_into_its_companys_group(
+    ops: Ops, aws: FakeAws, context_file: Path, company: str, group: str | None
+) -> None:
+    """As the router does, so that one company's many messages hold up nobody else's."""
+    both = {"frontend_payload__company_data__company_id": company, "company_data_payload__company_id": company}
+    context_file.write_text(make_body(**both), encoding="utf-8")
+
+    ops.json("replay", str(context_file), "--yes")
+
+    (message,) = aws.fake_sqs.queues[QUEUE]
+    assert message.group_id == group
+
+
 def test_terminal_says_how_to_follow_it(ops: Ops, context_file: Path) -> None:
     shown = ops("replay", str(context_file), "--yes")
 

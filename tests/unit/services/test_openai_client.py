@@ -297,6 +297,19 @@ def test_clients_of_old_keys_are_let_go(stubs: StubTransports) -> None:
     assert clients.get(Secret(f"sk-{MAX_CLIENTS}")) is clients.get(Secret(f"sk-{MAX_CLIENTS}"))
 
 
+def test_a_client_is_let_go_when_its_key_is_too_old(stubs: StubTransports) -> None:
+    now = 1000.0
+    clients = OpenAIClients(None, stubs.openai(), 300, lambda: now)
+    first = clients.get(Secret("sk-0"))
+    now += 299
+    assert clients.get(Secret("sk-0")) is first
+    now += 1
+
+    clients.get(Secret("sk-1"))
+
+    assert [key.reveal() for key in vars(vars(clients)["_clients"])["_Cache__data"]] == ["sk-1"]
+
+
 def test_nothing_of_the_environment_is_used(stubs: StubTransports, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-of-the-environment")
     monkeypatch.setenv("OPENAI_BASE_URL", "https://elsewhere.test/v1")

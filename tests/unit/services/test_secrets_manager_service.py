@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnec
 
 from core.errors import ProcessorError, SecretError, TransientError
 from core.ports import TwilioCredentials
-from services.secrets_manager_service import SID_KINDS, SecretsManagerSecrets, parse_openai, parse_twilio
+from services.secrets_manager_service import MAX_SECRETS, SID_KINDS, SecretsManagerSecrets, parse_openai, parse_twilio
 from utils.redaction import Secret
 
 TWILIO, OPENAI = "whatsapp-credentials/acme/spring/twilio", "openai-api-key/whatsapp"
@@ -143,6 +143,55 @@ def test_a_failed_read_is_not_kept() -> None:
     client.error = None
 
     assert secrets.openai(OPENAI) == Secret("sk-1")
+
+
+def test_a_secret_that_nobody_asks_for_again_leaves_the_memory() -> None:
+    client, time = FakeClient(), Time()
+    secrets = make_secrets(client, time)
+    secrets.openai(OPENAI)
+    time.now += 300
+
+    secrets.twilio(TWILIO)
+
+    assert in_memory(secrets) == [TWILIO]
+
+
+def test_no_more_secrets_are_kept_than_the_bound() -> None:
+    names = [f"openai-api-key/{number}" for number in range(MAX_SECRETS + 10)]
+    client = FakeClient(values=dict.fromkeys(names, "sk-1"))
+    secrets = make_secrets(client)
+
+    for name in names:
+        secrets.openai(name)
+
+    assert in_memory(secrets) == names[10:]
+
+
+def test_a_lock_lasts_as_long_as_it_is_waited_for() -> None:
+    client = FakeClient()
+    secrets = make_secrets(client)
+    client.while_reading = lambda: locks.append(list(vars(secrets)["_reading"]))
+    locks: list[list[str]] = []
+
+    secrets.openai(OPENAI)
+
+    assert locks == [[OPENAI]]
+    assert vars(secrets)["_reading"] == {}
+
+
+def test_a_failed_read_leaves_no_lock() -> None:
+    client = FakeClient(error=EndpointConnectionError(endpoint_url="https://secretsmanager"))
+    secrets = make_secrets(client)
+
+    with pytest.raises(TransientError):
+        secrets.openai(OPENAI)
+
+    assert vars(secrets)["_reading"] == {}
+
+
+def in_memory(secrets: SecretsManagerSecrets) -> list[str]:
+    """Return the names of the secrets that are still there, whether they would be used or not."""
+    return list(vars(vars(secrets)["_cache"])["_Cache__data"])
 
 
 # References

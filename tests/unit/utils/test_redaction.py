@@ -1,5 +1,6 @@
 """Redaction: what may be shown of a number, and values that never are."""
 
+import hashlib
 import logging
 import traceback
 
@@ -22,20 +23,30 @@ def test_a_number_is_masked(number: str, shown: str) -> None:
     assert mask_phone(number) == shown
 
 
-def test_a_pseudonym_is_stable_and_shows_nothing() -> None:
-    name = pseudonym("acme", "+447700903814")
+KEY = Secret("sk-1")
 
-    assert name == pseudonym("acme", "+447700903814")
+
+def test_a_pseudonym_is_stable_and_shows_nothing() -> None:
+    name = pseudonym(KEY, "acme", "+447700903814")
+
+    assert name == pseudonym(KEY, "acme", "+447700903814")
     assert len(name) == 64
     assert "7700903814" not in name
 
 
+def test_nobody_can_make_a_pseudonym_without_the_key() -> None:
+    """There are few enough numbers to try them all."""
+    plain = hashlib.sha256(b"acme\x1f+447700903814").hexdigest()
+
+    assert pseudonym(KEY, "acme", "+447700903814") not in (plain, pseudonym(Secret("sk-2"), "acme", "+447700903814"))
+
+
 def test_pseudonyms_of_two_companies_differ() -> None:
-    assert pseudonym("acme", "+447700903814") != pseudonym("other", "+447700903814")
+    assert pseudonym(KEY, "acme", "+447700903814") != pseudonym(KEY, "other", "+447700903814")
 
 
 def test_the_parts_of_a_pseudonym_are_told_apart() -> None:
-    assert pseudonym("ab", "c") != pseudonym("a", "bc")
+    assert pseudonym(KEY, "ab", "c") != pseudonym(KEY, "a", "bc")
 
 
 @pytest.mark.parametrize("show", [str, repr, "{}".format, "{!r}".format, "%s".__mod__])
