@@ -12,11 +12,13 @@ SCHEDULES ?= 20000
 SEED ?= 0
 CASES ?= 100000
 CONVERSATIONS ?= 200
+ZIP ?= dist/whatsapp_processor_deployment_package.zip
 
 BIN := .venv/bin
 RUN := $(BIN)/python
 READY := .venv/.ready
 EMULATOR := .venv-ministack/.ready
+AUDIT := .venv-audit/.ready
 
 export ENGINE
 export UV_NO_PROGRESS := 1
@@ -32,7 +34,7 @@ endif
 endif
 
 .PHONY: help demo dev setup test check lint format typecheck test-unit simulate simulate-quick fuzz chaos bench \
-	test-integration test-around test-phone browser tf-check tf-test package environment plan deploy destroy ops lock schema clean
+	test-integration test-around test-phone browser tf-check tf-test audit scan verify-package package environment plan deploy destroy ops lock schema clean
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -102,6 +104,9 @@ bench: $(READY) $(EMULATOR) ## Measure against a plain reading of the same desig
 package: $(READY) ## Build dist/whatsapp_processor_deployment_package.zip for an environment's function (ENV=dev)
 	@$(RUN) -m tools.package --env $(call quoted,$(ENV))
 
+verify-package: $(READY) ## Check a package, such as one that Lambda gave back, against what was built (ZIP=...)
+	@$(RUN) -m tools.verify_package $(call quoted,$(ZIP))
+
 environment: $(READY)
 	@$(RUN) -m tools.terraform environment --env $(call quoted,$(ENV))
 
@@ -121,11 +126,18 @@ ops: $(READY) ## The commands for operators: what failed and why, find, redrive,
 ##@ Keep it
 setup: $(READY) $(EMULATOR) ## Install what the other targets need (they do so themselves)
 
+audit: $(AUDIT) ## Look for known vulnerabilities in everything that is locked
+	@for lock in requirements*.txt; do echo "$$lock"; .venv-audit/bin/pip-audit --progress-spinner off --disable-pip --require-hashes -r "$$lock"; done
+
+scan: $(AUDIT) ## Check the Terraform files against checkov's rules
+	@.venv-audit/bin/checkov -d terraform --config-file terraform/.checkov.yaml --var-file terraform/environments/prod.tfvars
+
 lock: $(READY) ## Lock the dependencies anew, with hashes
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header requirements.in -o requirements.txt
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header -c requirements.txt requirements-dev.in -o requirements-dev.txt
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header requirements-ministack.in -o requirements-ministack.txt
 	@$(BIN)/uv pip compile -q --universal --python-version 3.13 --generate-hashes --no-header requirements-bench.in -o requirements-bench.txt
+	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header requirements-audit.in -o requirements-audit.txt
 
 schema: $(READY) ## Write the JSON Schemas in docs/ from the models, and what Terraform checks of the settings
 	@$(RUN) -m tools.context_schema
@@ -150,4 +162,10 @@ $(EMULATOR): requirements-ministack.txt $(READY)
 	@echo "Installing the embedded emulator into .venv-ministack ..."
 	@$(BIN)/uv venv -q --allow-existing --python $(RUN) .venv-ministack
 	@$(BIN)/uv pip sync -q --python .venv-ministack/bin/python --require-hashes requirements-ministack.txt
+	@touch $@
+
+$(AUDIT): requirements-audit.txt $(READY)
+	@echo "Installing the scanners into .venv-audit ..."
+	@$(BIN)/uv venv -q --allow-existing --python $(RUN) .venv-audit
+	@$(BIN)/uv pip sync -q --python .venv-audit/bin/python --require-hashes requirements-audit.txt
 	@touch $@

@@ -11,20 +11,23 @@ locals {
 module "stack" {
   source = "./modules/stack"
 
-  environment           = var.environment
-  names                 = var.names
-  existing              = var.existing
-  deletion_protection   = var.deletion_protection
-  customer_managed_key  = var.customer_managed_key
-  keep_key              = var.keep_key
-  queue                 = var.queue
-  table                 = var.table
-  secret_name_prefix    = var.secret_name_prefix
-  twilio_secret_name    = var.twilio_secret_name
-  existing_secrets      = var.existing_secrets
-  companies             = var.companies
-  openai_keys           = var.openai_keys
-  secret_key_arns       = var.secret_key_arns
+  environment          = var.environment
+  names                = var.names
+  existing             = var.existing
+  deletion_protection  = var.deletion_protection
+  customer_managed_key = var.customer_managed_key
+  keep_key             = var.keep_key
+  queue                = var.queue
+  table                = var.table
+  secret_name_prefix   = var.secret_name_prefix
+  twilio_secret_name   = var.twilio_secret_name
+  existing_secrets     = var.existing_secrets
+  companies            = var.companies
+  openai_keys          = var.openai_keys
+  secret_key_arns      = var.secret_key_arns
+
+  secrets_need_environment_tag = var.secrets_need_environment_tag
+
   secret_recovery_days  = var.secret_recovery_days
   secret_value_versions = var.secret_value_versions
   secret_values         = var.secret_values

@@ -99,9 +99,14 @@ variable "keep_key" {
 }
 
 variable "queue" {
-  description = "The queue and its DLQ, and who outside this account's IAM may send."
+  description = "The queue and its DLQ, who may send, and who may put messages back. Production must list its senders."
   type        = any
   default     = null
+
+  validation {
+    condition     = var.environment != "prod" || try(var.queue.senders, null) != null || try(var.existing.queue_arn, null) != null
+    error_message = "prod must say queue.senders, the roles that put Context Objects on the queue: where they are not listed, everyone of the account with sqs:SendMessage speaks for every company."
+  }
 }
 
 variable "table" {
@@ -140,6 +145,12 @@ variable "openai_keys" {
   default     = null
 }
 
+variable "secrets_need_environment_tag" {
+  description = "Whether the function may read only secrets tagged with this environment. Default: false."
+  type        = bool
+  default     = null
+}
+
 variable "secret_key_arns" {
   description = "ARNs of the KMS keys behind secrets made elsewhere that the function reads."
   type        = any
@@ -168,6 +179,11 @@ variable "function_settings" {
   description = "The function's own settings, each the environment variable of the same name in capitals."
   type        = any
   default     = null
+
+  validation {
+    condition     = var.environment != "prod" || try(var.function_settings.record_retention_days, null) != null
+    error_message = "prod must say function_settings.record_retention_days: after how many days a conversation may be deleted, at least 30, or 0 to keep it for ever."
+  }
 }
 
 variable "event_source" {

@@ -5,6 +5,17 @@ environment = "prod"
 # aws_account_id = "111122223333"
 # aws_region     = "eu-central-1"
 
+# Required: who puts Context Objects on the queue, and who may redrive. Everybody else is denied.
+# queue = {
+#   senders   = ["arn:aws:iam::111122223333:role/channel-router"]
+#   operators = ["arn:aws:iam::111122223333:role/aws-reserved/sso.amazonaws.com/*/AWSReservedSSO_Operators_*"]
+# }
+
+# Required: how many days after its last write a conversation may be deleted, at least 30; 0 keeps it for ever.
+# function_settings = {
+#   record_retention_days = 0
+# }
+
 companies = {
   # acme = ["spring-sale", "support"] # whatsapp-credentials/acme/spring-sale/twilio, ...
 }

@@ -68,6 +68,9 @@ run "production_names_its_account" {
   variables {
     environment = "prod"
     aws_region  = "eu-central-1"
+
+    queue             = { senders = [] }
+    function_settings = { record_retention_days = 0 }
   }
   expect_failures = [var.aws_account_id]
 }
@@ -77,6 +80,34 @@ run "production_names_its_region" {
   variables {
     environment    = "prod"
     aws_account_id = "111122223333"
+
+    queue             = { senders = [] }
+    function_settings = { record_retention_days = 0 }
   }
   expect_failures = [var.aws_account_id]
+}
+
+run "production_lists_its_senders" {
+  command = plan
+  variables {
+    environment    = "prod"
+    aws_account_id = "111122223333"
+    aws_region     = "eu-central-1"
+
+    function_settings = { record_retention_days = 0 }
+  }
+  expect_failures = [var.queue]
+}
+
+run "production_chooses_how_long_conversations_are_kept" {
+  command = plan
+  variables {
+    environment    = "prod"
+    aws_account_id = "111122223333"
+    aws_region     = "eu-central-1"
+
+    queue             = { senders = ["arn:aws:iam::111122223333:role/router"] }
+    function_settings = {}
+  }
+  expect_failures = [var.function_settings]
 }

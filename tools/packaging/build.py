@@ -11,6 +11,7 @@ from pathlib import Path
 from tools.packaging.archive import write_zip
 from tools.packaging.botocore_data import slim_botocore_data
 from tools.packaging.bytecode import Compiler, compile_dependencies, compile_sources
+from tools.packaging.contents import Ledger, contents_path, digests, sbom, sbom_path, write
 from tools.packaging.deferred import defer_imports
 from tools.packaging.manifest import Manifest, digest_of, manifest_path, sha256, shares_of
 from tools.packaging.reexports import make_reexports_lazy
@@ -49,6 +50,8 @@ class Order:
 def up_to_date(order: Order) -> Manifest | None:
     """Return the manifest of the package in place, if building it again would give the same."""
     manifest = Manifest.read(manifest_path(order.output))
+    if not contents_path(order.output).is_file() or not sbom_path(order.output).is_file():
+        return None
     if manifest is None or manifest.inputs != order.inputs() or manifest.sha256 != sha256(order.output):
         return None
     return manifest
@@ -68,11 +71,15 @@ def build(order: Order, install: Install, step: Step) -> Manifest:
             installed = {
                 path.relative_to(tree).as_posix(): path.stat().st_size for path in tree.rglob("*") if path.is_file()
             }
+            ledger = Ledger(tree)
         with step("Leaving out what is not used"):
             dropped = trim(tree)
             slim_botocore_data(tree)
+            ledger.note("documentation taken out of AWS's service models", tree)
             make_reexports_lazy(tree)
+            ledger.note("re-exports made lazy", tree)
             defer_imports(tree)
+            ledger.note("imports deferred", tree)
             check_names(order.sources, tree)
             check_imports(order.sources, tree, dropped)
             copy_sources(order.sources, own)
@@ -81,6 +88,7 @@ def build(order: Order, install: Install, step: Step) -> Manifest:
                 compile_dependencies(order.compiler, tree)
                 compile_sources(order.compiler, own)
         with step("Zipping"):
+            ours = digests(own)
             shutil.copytree(own, tree, dirs_exist_ok=True)
             entries = write_zip(tree, archive)
         manifest = Manifest(
@@ -91,6 +99,9 @@ def build(order: Order, install: Install, step: Step) -> Manifest:
             shares=shares_of(installed, entries),
         )
         _put_in_place(archive, manifest, order.output)
+        reasons = {path: drop.reason for path, drop in dropped.items()}
+        write(contents_path(order.output), ledger.describe(order.output, ours, reasons))
+        write(sbom_path(order.output), sbom(order.output))
     return manifest
 
 

@@ -171,7 +171,8 @@ resource "aws_sns_topic_policy" "this" {
         Action    = "sns:Publish"
         Resource  = local.topic_arn
         Condition = {
-          ArnLike = { "aws:SourceArn" = concat(["${local.alarm_arn}:${local.alarm_prefix}*-${var.stage}"], var.names.critical_alarm == null ? [] : ["${local.alarm_arn}:${local.critical_alarm}"]) }
+          ArnLike      = { "aws:SourceArn" = concat(["${local.alarm_arn}:${local.alarm_prefix}*-${var.stage}"], var.names.critical_alarm == null ? [] : ["${local.alarm_arn}:${local.critical_alarm}"]) }
+          StringEquals = { "aws:SourceAccount" = local.topic_arn_parts[4] }
         }
       },
       {

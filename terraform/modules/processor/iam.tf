@@ -77,11 +77,18 @@ locals {
     },
   )
 
-  conditions = {
-    EncryptItemsWithKey         = { StringEquals = { "kms:ViaService" = "dynamodb.${local.queue_arn_parts[3]}.amazonaws.com" } }
-    EncryptMessagesWithKey      = { StringEquals = { "kms:ViaService" = "sqs.${local.queue_arn_parts[3]}.amazonaws.com" } }
-    DecryptSecretsMadeElsewhere = { StringEquals = { "kms:ViaService" = "secretsmanager.${local.queue_arn_parts[3]}.amazonaws.com" } }
-  }
+  conditions = merge(
+    {
+      # Whoever steals the role's credentials can't use the key by itself.
+      DecryptWithKey              = { StringEquals = { "kms:ViaService" = [for service in ["dynamodb", "lambda", "secretsmanager", "sqs"] : "${service}.${local.queue_arn_parts[3]}.amazonaws.com"] } }
+      EncryptItemsWithKey         = { StringEquals = { "kms:ViaService" = "dynamodb.${local.queue_arn_parts[3]}.amazonaws.com" } }
+      EncryptMessagesWithKey      = { StringEquals = { "kms:ViaService" = "sqs.${local.queue_arn_parts[3]}.amazonaws.com" } }
+      DecryptSecretsMadeElsewhere = { StringEquals = { "kms:ViaService" = "secretsmanager.${local.queue_arn_parts[3]}.amazonaws.com" } }
+    },
+    var.secret_environment_tag == null ? {} : {
+      ReadSecrets = { StringEquals = { "aws:ResourceTag/Environment" = var.secret_environment_tag } }
+    },
+  )
 
   policy = jsonencode({
     Version = "2012-10-17"

@@ -173,6 +173,12 @@ variable "usable_key_arn" {
   default     = null
 }
 
+variable "secret_environment_tag" {
+  description = "Value of the tag Environment that a secret must carry to be read. Null: secrets are read whatever their tags are. Default: null."
+  type        = string
+  default     = null
+}
+
 variable "secret_key_arns" {
   description = "ARNs of the KMS keys behind secrets that are made elsewhere, such as another environment of this account. The role may decrypt secrets with them, and nothing else."
   type        = set(string)

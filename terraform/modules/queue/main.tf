@@ -76,14 +76,44 @@ locals {
     )
   ]
 
+  queue_arn_parts = split(":", aws_sqs_queue.this.arn)
+  iam             = "arn:${local.queue_arn_parts[1]}:iam:"
+
+  # Who is behind a request, as aws:PrincipalArn says it: of a session its role, of an account anybody in it.
+  listed = sort(distinct(concat(
+    var.function_role_name == null ? [] : ["${local.iam}:${local.queue_arn_parts[4]}:role/${var.function_role_name}"],
+    [
+      for principal in setunion(coalesce(var.senders, []), var.operators, flatten([for producer in var.producers : producer.principals])) :
+      can(regex("^[0-9]{12}$", principal)) ? "${local.iam}:${principal}:*" :
+      can(regex(":root$", principal)) ? "${trimsuffix(principal, "root")}*" :
+      can(regex(":assumed-role/", principal)) ? "${local.iam}:${split(":", principal)[4]}:role/${split("/", principal)[1]}" :
+      principal
+    ],
+  )))
+
+  # An explicit denial: whatever IAM in this account allows, no other principal speaks for the companies. Services have
+  # no principal's ARN; those that may send are the producers above.
+  deny_unlisted = {
+    Sid       = "DenyUnlistedSenders"
+    Effect    = "Deny"
+    Principal = "*"
+    Action    = "sqs:SendMessage"
+    Resource  = aws_sqs_queue.this.arn
+    Condition = {
+      ArnNotLike = { "aws:PrincipalArn" = local.listed }
+      Bool       = { "aws:PrincipalIsAWSService" = "false" }
+    }
+  }
+
   statements = concat(
+    var.senders == null ? [] : [local.deny_unlisted],
     var.require_tls ? [merge(local.deny_plain_http, { Resource = aws_sqs_queue.this.arn })] : [],
     local.producer_statements,
   )
 }
 
 resource "aws_sqs_queue_policy" "this" {
-  count = var.require_tls || length(var.producers) > 0 ? 1 : 0
+  count = var.require_tls || length(var.producers) > 0 || var.senders != null ? 1 : 0
 
   queue_url = aws_sqs_queue.this.url
   policy    = jsonencode({ Version = "2012-10-17", Statement = local.statements })

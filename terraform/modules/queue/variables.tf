@@ -116,6 +116,39 @@ variable "producers" {
   }
 }
 
+variable "senders" {
+  description = <<-EOT
+    ARNs of the roles and users of this account that put Context Objects on the queue, such as the Channel Router's role;
+    `*` stands for any part. Where they are listed, everybody else is denied, whatever IAM allows: but for `operators`,
+    `producers` and the function itself. Null: whoever IAM allows may send. Default: null.
+  EOT
+  type        = set(string)
+  default     = null
+
+  validation {
+    condition     = alltrue([for arn in coalesce(var.senders, []) : can(regex("^arn:aws[a-z-]*:(iam::[0-9]{12}:(role|user)|sts::[0-9]{12}:assumed-role)/.*[A-Za-z0-9].*$", arn))])
+    error_message = "senders are ARNs of IAM roles, users or sessions, each of one account; \"*\" would let anyone send."
+  }
+}
+
+variable "operators" {
+  description = "ARNs of the roles and users that may put messages back where `senders` are listed (`ops redrive`, `ops replay`); `*` stands for any part. Default: none."
+  type        = set(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for arn in var.operators : can(regex("^arn:aws[a-z-]*:(iam::[0-9]{12}:(role|user)|sts::[0-9]{12}:assumed-role)/.*[A-Za-z0-9].*$", arn))])
+    error_message = "operators are ARNs of IAM roles, users or sessions, each of one account; \"*\" would let anyone send."
+  }
+}
+
+variable "function_role_name" {
+  description = "Name of the function's role, which may send where `senders` are listed: it puts off what must wait. Default: none."
+  type        = string
+  default     = null
+}
+
 variable "require_tls" {
   description = "Whether both queues refuse plain HTTP. False only for an emulator that enforces policies and speaks no TLS. Default: true."
   type        = bool

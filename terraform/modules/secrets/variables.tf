@@ -89,3 +89,9 @@ variable "values" {
     error_message = "value_versions names a secret whose value is not in values. Every run needs the values of all secrets it names, because nothing remembers them; pass them, or take the name out of value_versions, which leaves the stored value as it is."
   }
 }
+
+variable "environment_tag" {
+  description = "Value of the tag Environment that each secret carries, for a function that may read no other. Null: no tag of this module. Default: null."
+  type        = string
+  default     = null
+}

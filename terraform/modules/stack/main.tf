@@ -101,6 +101,9 @@ module "queue" {
   max_receive_count             = var.queue.max_receive_count
   max_message_size              = var.queue.max_message_size
   producers                     = var.queue.producers
+  senders                       = var.queue.senders
+  operators                     = var.queue.operators
+  function_role_name            = local.names.role
   require_tls                   = var.queue.require_tls
   kms_key_arn                   = local.kms_key_arn
 }
@@ -123,6 +126,7 @@ module "secrets" {
   twilio_name          = var.twilio_secret_name
   companies            = var.companies
   openai_keys          = var.openai_keys
+  environment_tag      = var.secrets_need_environment_tag ? var.environment : null
   recovery_window_days = var.secret_recovery_days
   value_versions       = var.secret_value_versions
   values               = var.secret_values
@@ -155,6 +159,7 @@ module "processor" {
   metrics_namespace       = local.names.metrics
   secret_name_prefix      = var.secret_name_prefix
   secret_names            = concat(module.secrets.secret_names, sort(var.existing_secrets))
+  secret_environment_tag  = var.secrets_need_environment_tag ? var.environment : null
 
   event_source = merge(var.event_source, { enabled = local.deliveries_enabled_at_creation })
 

@@ -105,12 +105,14 @@ variable "keep_key" {
 variable "queue" {
   description = "The queue and its DLQ, and who outside this account's IAM may send (modules/queue). Its visibility timeout is also how far each heartbeat reaches."
   type = object({
-    visibility_timeout_seconds    = optional(number) # 360
-    message_retention_seconds     = optional(number) # 4 days
-    dead_letter_retention_seconds = optional(number) # 14 days
-    max_receive_count             = optional(number) # 3
-    max_message_size              = optional(number) # 256 KiB
-    require_tls                   = optional(bool)   # true
+    visibility_timeout_seconds    = optional(number)          # 360
+    message_retention_seconds     = optional(number)          # 4 days
+    dead_letter_retention_seconds = optional(number)          # 14 days
+    max_receive_count             = optional(number)          # 3
+    max_message_size              = optional(number)          # 256 KiB
+    require_tls                   = optional(bool)            # true
+    senders                       = optional(set(string))     # nobody is denied; a set denies all others
+    operators                     = optional(set(string), []) # who may redrive and replay where senders are listed
     producers = optional(map(object({
       principals     = optional(set(string), [])
       services       = optional(set(string), [])
@@ -166,6 +168,13 @@ variable "openai_keys" {
   description = "Names below openai-api-key/ of the empty OpenAI secrets to create. Secret names carry no environment: where two share an account, give each names of its own, or let one create the secret and the other say [], existing_secrets and secret_key_arns. Default: whatsapp."
   type        = set(string)
   default     = ["whatsapp"]
+  nullable    = false
+}
+
+variable "secrets_need_environment_tag" {
+  description = "Whether the function may read only secrets that carry the tag Environment with this environment's name, so that in one account dev cannot read prod's. Secrets made here carry it then; those of existing_secrets must be tagged by whoever made them. Default: false."
+  type        = bool
+  default     = false
   nullable    = false
 }
 
@@ -264,6 +273,11 @@ variable "function_settings" {
   })
   default  = {}
   nullable = false
+
+  validation {
+    condition     = try(coalesce(var.function_settings.record_retention_days), 0) == 0 || (var.existing.table_arn == null && !coalesce(var.table.replies_index, false))
+    error_message = "record_retention_days must be 0 where other programs write to the table (existing.table_arn, table.replies_index): the function's last write is not a conversation's last word there."
+  }
 }
 
 variable "event_source" {

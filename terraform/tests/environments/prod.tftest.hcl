@@ -11,6 +11,9 @@ variables {
   # What whoever deploys writes into prod.tfvars.
   aws_account_id = "111122223333"
   aws_region     = "eu-central-1"
+  queue          = { senders = ["arn:aws:iam::111122223333:role/channel-router"] }
+
+  function_settings = { record_retention_days = 0 }
 }
 
 run "prod_is_guarded" {

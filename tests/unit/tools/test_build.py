@@ -130,7 +130,12 @@ def test_failed_build_leaves_the_package_in_place_as_it_was(order: Order) -> Non
         build(order, install_little, no_steps)
 
     assert order.output.read_bytes() == before
-    assert sorted(path.name for path in order.output.parent.iterdir()) == ["p.zip", "p.zip.manifest.json"]
+    assert sorted(path.name for path in order.output.parent.iterdir()) == [
+        "p.zip",
+        "p.zip.cdx.json",
+        "p.zip.contents.json",
+        "p.zip.manifest.json",
+    ]
 
 
 def test_manifest_says_how_much_of_each_library_ships(order: Order) -> None:

@@ -9,7 +9,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[3]
-NAMES = ["requirements", "requirements-bench", "requirements-dev", "requirements-ministack"]
+NAMES = ["requirements", "requirements-audit", "requirements-bench", "requirements-dev", "requirements-ministack"]
 HASH = re.compile(r"--hash=sha256:[0-9a-f]{64}")
 
 

@@ -118,6 +118,10 @@ run "silence_is_an_alarm_for_those_who_ask" {
 
 run "only_our_alarms_may_publish" {
   assert {
+    condition     = [for statement in jsondecode(aws_sns_topic_policy.this[0].policy).Statement : statement.Condition.StringEquals["aws:SourceAccount"] if statement.Effect == "Allow"] == ["111122223333"]
+    error_message = "No alarm of another account publishes, whatever it is called."
+  }
+  assert {
     condition = [for statement in jsondecode(aws_sns_topic_policy.this[0].policy).Statement : "${statement.Principal.Service} ${statement.Action} ${one(statement.Condition.ArnLike["aws:SourceArn"])}" if statement.Effect == "Allow"] == [
       "cloudwatch.amazonaws.com sns:Publish arn:aws:cloudwatch:eu-central-1:111122223333:alarm:WhatsAppProcessor*-Dev"
     ]

@@ -253,6 +253,12 @@ run "a_key_of_ours_comes_with_the_right_to_use_it" {
     error_message = "The function encrypts through DynamoDB and SQS only."
   }
   assert {
+    condition = [for statement in jsondecode(output.role_policy).Statement : statement.Condition.StringEquals["kms:ViaService"] if statement.Sid == "DecryptWithKey"] == [[
+      "dynamodb.eu-central-1.amazonaws.com", "lambda.eu-central-1.amazonaws.com", "secretsmanager.eu-central-1.amazonaws.com", "sqs.eu-central-1.amazonaws.com",
+    ]]
+    error_message = "It decrypts what these services hand it, and nothing that somebody brings along."
+  }
+  assert {
     condition     = aws_lambda_function.this.kms_key_arn == var.kms_key_arn && aws_cloudwatch_log_group.this.kms_key_id == var.kms_key_arn
     error_message = "Environment and log are encrypted with the same key."
   }
@@ -429,5 +435,22 @@ run "secrets_made_elsewhere_can_be_decrypted_and_nothing_else" {
       if statement.Sid == "DecryptSecretsMadeElsewhere"
     ] == [["kms:Decrypt", "arn:aws:kms:eu-central-1:111122223333:key/prods", "secretsmanager.eu-central-1.amazonaws.com"]]
     error_message = "Another environment's key opens its secrets to this function, not its messages or records."
+  }
+}
+
+run "secrets_of_another_environment_can_be_closed_by_their_tag" {
+  variables {
+    secret_environment_tag = "dev"
+  }
+  assert {
+    condition     = [for statement in jsondecode(output.role_policy).Statement : statement.Condition.StringEquals["aws:ResourceTag/Environment"] if statement.Sid == "ReadSecrets"] == ["dev"]
+    error_message = "In one account, dev must not read prod's secrets, whatever a Context Object names."
+  }
+}
+
+run "without_that_choice_a_secret_needs_no_tag" {
+  assert {
+    condition     = [for statement in jsondecode(output.role_policy).Statement : statement.Sid if statement.Sid == "ReadSecrets" && can(statement.Condition)] == []
+    error_message = "Secrets made by hand have no tag."
   }
 }

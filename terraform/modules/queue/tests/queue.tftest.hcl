@@ -227,3 +227,92 @@ run "sqs_takes_no_limit_below_1024_bytes" {
   }
   expect_failures = [var.max_message_size]
 }
+
+# Who may send
+
+run "nobody_is_denied_where_senders_are_not_listed" {
+  assert {
+    condition     = [for statement in jsondecode(aws_sqs_queue_policy.this[0].policy).Statement : statement.Sid if statement.Effect == "Deny"] == ["DenyPlainHttp"]
+    error_message = "Whoever IAM allows may send: a stack of before goes on as it was."
+  }
+}
+
+run "where_senders_are_listed_nobody_else_may_send" {
+  variables {
+    senders            = ["arn:aws:iam::111122223333:role/router"]
+    operators          = ["arn:aws:iam::111122223333:role/aws-reserved/sso.amazonaws.com/*/AWSReservedSSO_Ops_*", "arn:aws:sts::111122223333:assumed-role/ops/ana"]
+    function_role_name = "processor"
+    producers = {
+      Neighbour = { principals = ["444455556666"] }
+      Partner   = { principals = ["arn:aws:iam::777788889999:root"] }
+      Rules     = { services = ["events.amazonaws.com"], source_account = "111122223333" }
+    }
+  }
+  assert {
+    condition = [for statement in jsondecode(aws_sqs_queue_policy.this[0].policy).Statement : statement if statement.Sid == "DenyUnlistedSenders"] == [{
+      Sid       = "DenyUnlistedSenders"
+      Effect    = "Deny"
+      Principal = "*"
+      Action    = "sqs:SendMessage"
+      Resource  = aws_sqs_queue.this.arn
+      Condition = {
+        ArnNotLike = {
+          "aws:PrincipalArn" = [
+            "arn:aws:iam::111122223333:role/aws-reserved/sso.amazonaws.com/*/AWSReservedSSO_Ops_*",
+            "arn:aws:iam::111122223333:role/ops",
+            "arn:aws:iam::111122223333:role/processor",
+            "arn:aws:iam::111122223333:role/router",
+            "arn:aws:iam::444455556666:*",
+            "arn:aws:iam::777788889999:*",
+          ]
+        }
+        Bool = { "aws:PrincipalIsAWSService" = "false" }
+      }
+    }]
+    error_message = "An explicit denial of everybody but the listed, the function's own role and operators: it beats whatever IAM allows."
+  }
+}
+
+run "an_empty_list_leaves_the_function_alone" {
+  variables {
+    senders            = []
+    function_role_name = "processor"
+    require_tls        = false
+  }
+  assert {
+    condition     = [for statement in jsondecode(aws_sqs_queue_policy.this[0].policy).Statement : statement.Condition.ArnNotLike["aws:PrincipalArn"]] == [["arn:aws:iam::111122223333:role/processor"]]
+    error_message = "A list with nobody in it is a list."
+  }
+}
+
+run "everyone_is_no_sender" {
+  command = plan
+  variables {
+    senders = ["*"]
+  }
+  expect_failures = [var.senders]
+}
+
+run "every_principal_of_every_account_is_no_sender" {
+  command = plan
+  variables {
+    senders = ["arn:aws:iam::*:role/router"]
+  }
+  expect_failures = [var.senders]
+}
+
+run "a_whole_account_is_no_sender" {
+  command = plan
+  variables {
+    senders = ["arn:aws:iam::111122223333:*"]
+  }
+  expect_failures = [var.senders]
+}
+
+run "everyone_is_no_operator" {
+  command = plan
+  variables {
+    operators = ["arn:aws:iam::111122223333:*"]
+  }
+  expect_failures = [var.operators]
+}

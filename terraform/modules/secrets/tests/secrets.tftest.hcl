@@ -170,3 +170,14 @@ run "without_a_key_a_secret_names_the_services_own" {
     error_message = "Left unsaid, Secrets Manager would leave the secret under a key that is about to be deleted."
   }
 }
+
+run "a_secret_says_whose_it_is_only_where_the_function_asks" {
+  variables {
+    companies       = { acme = ["spring"] }
+    environment_tag = "dev"
+  }
+  assert {
+    condition     = alltrue([for secret in aws_secretsmanager_secret.this : secret.tags == tomap({ Environment = "dev" })])
+    error_message = "A function that may read tagged secrets alone could not read this one."
+  }
+}

@@ -265,3 +265,22 @@ run "who_creates_the_mapping_may_decide" {
     error_message = "Said explicitly, it counts."
   }
 }
+
+run "a_table_that_others_write_to_is_not_emptied" {
+  command = plan
+  variables {
+    table             = { replies_index = true }
+    function_settings = { record_retention_days = 400 }
+  }
+  expect_failures = [var.function_settings]
+}
+
+run "a_secret_of_another_environment_can_be_closed" {
+  variables {
+    secrets_need_environment_tag = true
+  }
+  assert {
+    condition     = strcontains(output.role_policy, "aws:ResourceTag/Environment")
+    error_message = "Secrets are tagged and the role asks for the tag, or neither."
+  }
+}
