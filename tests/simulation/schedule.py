@@ -65,12 +65,9 @@ def rerun_with(seed: int, planned: tuple[Planned, ...]) -> Result:
 
 
 def simplest(result: Result) -> Result:
-    """Leave out one fault after another as long as the promise stays broken."""
-    best = result
-    planned = list(result.planned)
+    """Leave out one fault after another until each that is left is needed to break the promise."""
     for fault in result.planned:
-        fewer = tuple(other for other in planned if other != fault)
-        again = rerun_with(result.seed, fewer)
-        if again.violation is not None:
-            planned, best = list(fewer), again
-    return best
+        fewer = rerun_with(result.seed, tuple(other for other in result.planned if other != fault))
+        if fewer.violation is not None:
+            return simplest(fewer)
+    return result

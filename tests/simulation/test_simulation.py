@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests.simulation.__main__ import regressions
 from tests.simulation.drawing import Hostility
-from tests.simulation.faults import SURVIVABLE, ExactPlan, Fault, Planned
+from tests.simulation.faults import SURVIVABLE, ExactPlan, Planned
 from tests.simulation.mutants import (
     BY_CHANCE,
     EXHAUSTIVELY,
@@ -20,7 +20,7 @@ from tests.simulation.mutants import (
     patience_is_that_of_the_first_message_for_ever,
 )
 from tests.simulation.scenario import EXHAUSTIVE, TWICE_AWAY, plain
-from tests.simulation.schedule import run_schedule, simplest
+from tests.simulation.schedule import rerun_with, run_schedule, simplest
 from tests.simulation.search import search_exhaustively, singles
 
 FIRST_CALLS = 60
@@ -136,12 +136,11 @@ def test_a_violation_is_shown_in_its_simplest_form() -> None:
 
     with mutation():
         simple = simplest(found)
+        without = [
+            rerun_with(simple.seed, tuple(other for other in simple.planned if other != fault))
+            for fault in simple.planned
+        ]
 
     assert simple.violation is not None
-    assert len(simple.planned) <= len(found.planned)
-    assert {planned.fault for planned in simple.planned} <= {
-        Fault.CRASH_BEFORE,
-        Fault.CRASH_AFTER,
-        Fault.FAIL,
-        Fault.LOSE,
-    }
+    assert set(simple.planned) <= set(found.planned)
+    assert [one.violation for one in without] == [None] * len(simple.planned)
