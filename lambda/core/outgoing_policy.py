@@ -36,6 +36,8 @@ class OutgoingPolicy:
         self._definitions = definitions
         self._moderation = moderation
         self._defaults = defaults
+        if defaults.links is not Links.ANY:
+            import core.allowed_links  # noqa: F401, PLC0415 - 40 ms, which the init phase has and an invocation has not
 
     def check(self, attempt: Attempt, reply: Reply, key: Keyring[Secret]) -> None:
         """Return if the reply may be sent.
