@@ -155,6 +155,7 @@ run "an_assistants_server_can_not_tell_which_links_are_given" {
 }
 
 run "given_links_need_definitions_of_ours" {
+  command = plan
   variables {
     settings = { openai_api = "assistants", outgoing_links = "given" }
   }
@@ -162,6 +163,7 @@ run "given_links_need_definitions_of_ours" {
 }
 
 run "links_are_any_listed_or_given" {
+  command = plan
   variables {
     settings = { outgoing_links = "some" }
   }
@@ -169,6 +171,7 @@ run "links_are_any_listed_or_given" {
 }
 
 run "a_host_has_no_scheme" {
+  command = plan
   variables {
     settings = { outgoing_link_hosts = "https://acme.com" }
   }
@@ -176,6 +179,7 @@ run "a_host_has_no_scheme" {
 }
 
 run "phone_numbers_are_any_or_the_companys" {
+  command = plan
   variables {
     settings = { outgoing_phone_numbers = "none" }
   }
@@ -183,6 +187,7 @@ run "phone_numbers_are_any_or_the_companys" {
 }
 
 run "the_models_include_the_default_one" {
+  command = plan
   variables {
     settings = { openai_models = "gpt-6-astra" }
   }
@@ -190,6 +195,7 @@ run "the_models_include_the_default_one" {
 }
 
 run "a_model_has_a_models_name" {
+  command = plan
   variables {
     settings = { openai_models = "gpt-6-luna,gpt 6" }
   }
