@@ -159,7 +159,7 @@ def _bare_links(token: str) -> Iterator[Link]:
     """Return the links of a token that has no scheme."""
     end = 0
     for run in _RUN.finditer(token):
-        if run.start() < end or token[run.end() : run.end() + 1] == "@":  # in the path before; before a mail's host
+        if run.start() < end or _is_local_part(token, run.end()):  # in the path before; before a mail's host
             continue
         found = list(_hosts_of(run[0], token[run.end() :]))
         if not found:
@@ -173,6 +173,12 @@ def _bare_links(token: str) -> Iterator[Link]:
             _reading(run[0][first:last], "", token[run.start() + last : end], local) for first, last in found
         )
         yield Link(start - len(local), end, readings)
+
+
+def _is_local_part(token: str, end: int) -> bool:
+    """Whether what ends there is the part of a mail address before its host."""
+    host = _RUN.match(token, end + 1) if token[end : end + 1] == "@" else None
+    return host is not None and any(_hosts_of(host[0], token[host.end() :]))
 
 
 def _local_part(token: str, start: int) -> str:

@@ -67,6 +67,8 @@ INJECTIONS = {
     "a mail address": Injection("Ana mailto:a@evil.example", "Write to mailto:a@evil.example"),
     "a bare mail address": Injection("Ana a@evil.example", "Write to a@evil.example"),
     "a mail address that starts with the company's": Injection("Ana", "Write to acme.example@evil.example"),
+    "an at sign behind it": Injection("Ana", "Go to evil.com@ now"),
+    "a handle behind it": Injection("Ana", "Go to evil.com@team now"),
     "a script": Injection("Ana javascript:alert(1)", "Tap javascript:alert(1)"),
     "an emoji as a host": Injection("Ana 💩.la", "Open 💩.la"),
     "no space before, in Chinese": Injection("Ana", "请访问evil.com查看"),
