@@ -30,7 +30,6 @@ VARIABLES = merged(
         "table": {"replies_index": True},
         "function_settings": {
             "log_level": "DEBUG",  # so that nothing which could leak stays unsaid
-            "record_retention_days": 30,
             "twilio_status_callback_url": "https://status.example.com/twilio",
         },
     },

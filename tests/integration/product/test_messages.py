@@ -15,7 +15,7 @@ pytestmark = pytest.mark.integration
 
 
 def test_template_conversation_sends_its_variables_and_closes_the_record(
-    make_conversation: MakeConversation, deployment: Deployment
+    make_conversation: MakeConversation,
 ) -> None:
     conversation = make_conversation()
 
@@ -38,7 +38,7 @@ def test_template_conversation_sends_its_variables_and_closes_the_record(
     assert record["openai_thread_id"].startswith("conv_")
     assert record["openai_response_id"].startswith("resp_")
     assert not {"lease_owner", "send_started_at", "reply", "last_error", "needs_attention"} & record.keys()
-    assert record["expires_at"] > deployment.now_ms() / 1000 + 29 * 86_400
+    assert "expires_at" not in record, "other programs write to this table, so nothing of it ends by itself"
     conversation.wait_until_queue_is_empty()
     closed = conversation.wait_for_line("conversation_closed")
     assert closed.json is not None

@@ -69,6 +69,7 @@ def use_responses(openai: OpenAI, stubs: StubClient) -> None:
         openai.responses.retrieve(response.id)
         openai.conversations.items.list(conversation.id, limit=10, order="desc")
     openai.responses.create(model="gpt-6-luna", input="Hello", previous_response_id=response.id)
+    openai.moderations.create(model="omni-moderation-latest", input="Hello")
     conversation = openai.conversations.create()
     openai.conversations.items.list(conversation.id)
     openai.responses.create(model="gpt-6-luna", input="Hello", conversation=conversation.id)
@@ -128,6 +129,7 @@ def use_twilio(twilio: Client, stubs: StubClient) -> None:
     stubs.show("MG0123456789abcdef0123456789abcdef", Shown.HIDDEN)
     stubs.accept(TWILIO_ACCOUNT_SID, {"To": to, "From": from_, "Body": "Hello"}, ago_seconds=86_400)
     assert len(twilio.messages.list(to=to, from_=from_, page_size=2)) == 7
+    assert twilio.messages(message.sid or "").delete()
     stubs.script("twilio.messages.create", drop(after_effect=True))
     stubs.script("twilio.messages.list", answer(503, raw="<html>"))
     with pytest.raises(Exception, match="Connection aborted"):
