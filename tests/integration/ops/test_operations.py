@@ -61,7 +61,7 @@ class Ops:
     def json(self, *arguments: str, exit_code: int = 0) -> Any:
         """Run it and return its JSON, held to the model of its answer."""
         ended = self(*arguments, "--json")
-        assert ended.exit_code == exit_code, ended
+        assert ended.exit_code == exit_code, ended.out + ended.err
         shown = json.loads(ended.out)
         ANSWERS[" ".join(arguments[: 2 if arguments[0] == "dlq" else 1])].model_validate(shown)
         return shown

@@ -55,6 +55,15 @@ class Role:
         finally:
             self._put(self.policy)
 
+    @contextmanager
+    def also(self, *statements: dict[str, Any]) -> Iterator[None]:
+        """Hold the function to its policy and more, until the end of the block."""
+        self._put({**self.policy, "Statement": [*self.policy["Statement"], *statements]})
+        try:
+            yield
+        finally:
+            self._put(self.policy)
+
     def _put(self, policy: dict[str, Any]) -> None:
         self._iam.put_role_policy(RoleName=self._name, PolicyName=self._policy_name, PolicyDocument=json.dumps(policy))
 

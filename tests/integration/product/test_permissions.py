@@ -117,6 +117,7 @@ class Call:
 
 
 POLLER, RUNTIME, SECRETS, TABLE = "Lambda's poller", "Lambda's log delivery", "Secrets Manager and SQS", "DynamoDB"
+FOR_SECRETS = {"kms:ViaService": f"secretsmanager.{REGION}.amazonaws.com"}
 FOR_THE_TABLE = {"kms:ViaService": f"dynamodb.{REGION}.amazonaws.com"}
 
 MISSED_BY_AWS = {
@@ -125,7 +126,7 @@ MISSED_BY_AWS = {
     Permission("ReceiveMessages", "sqs:ReceiveMessage"): Call(POLLER, "sqs:ReceiveMessage", "queue_arn"),
     Permission("ReceiveMessages", "sqs:DeleteMessage"): Call(POLLER, "sqs:DeleteMessage", "queue_arn"),
     Permission("ReceiveMessages", "sqs:GetQueueAttributes"): Call(POLLER, "sqs:GetQueueAttributes", "queue_arn"),
-    Permission("DecryptWithKey", "kms:Decrypt"): Call(SECRETS, "kms:Decrypt", "kms_key_arn"),
+    Permission("DecryptWithKey", "kms:Decrypt"): Call(SECRETS, "kms:Decrypt", "kms_key_arn", FOR_SECRETS),
     Permission("EncryptItemsWithKey", "kms:DescribeKey"): Call(TABLE, "kms:DescribeKey", "kms_key_arn", FOR_THE_TABLE),
     Permission("EncryptItemsWithKey", "kms:Encrypt"): Call(TABLE, "kms:Encrypt", "kms_key_arn", FOR_THE_TABLE),
     Permission("EncryptItemsWithKey", "kms:GenerateDataKey*"): Call(
