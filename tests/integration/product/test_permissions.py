@@ -191,12 +191,19 @@ def test_aws_misses_each_permission_that_it_uses_in_the_name_of_the_role(
 
 def with_conditions_met(policy: dict[str, Any], context: dict[str, str]) -> dict[str, Any]:
     """Return a policy without the conditions that a context meets: the engines' simulators know no context."""
-    met = {"StringEquals": context}
     statements = [
-        {name: value for name, value in statement.items() if name != "Condition" or value != met}
+        {name: value for name, value in statement.items() if name != "Condition" or not is_met(value, context)}
         for statement in policy["Statement"]
     ]
     return {**policy, "Statement": statements}
+
+
+def is_met(condition: dict[str, dict[str, str | list[str]]], context: dict[str, str]) -> bool:
+    """Whether a condition of equal strings is met; another kind of condition is not."""
+    wanted = condition.get("StringEquals", {})
+    return set(condition) == {"StringEquals"} and all(
+        context.get(key) in ([values] if isinstance(values, str) else values) for key, values in wanted.items()
+    )
 
 
 def test_every_permission_is_missed_by_somebody(deployment: Deployment) -> None:
