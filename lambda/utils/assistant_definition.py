@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
+from utils.guard_settings import MODEL_NAME
 from utils.outgoing_rules import OutgoingRules
 
 TOLD_OF_RECIPIENT = ("recipient_first_name", "recipient_last_name")
@@ -18,7 +19,7 @@ class AssistantDefinition(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore", strict=True, hide_input_in_errors=True)
 
-    model: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:/-]{1,128}$")] | None = Field(
+    model: Annotated[str, StringConstraints(pattern=rf"^{MODEL_NAME}$")] | None = Field(
         default=None, description="OpenAI model; the function's default where it is not given."
     )
     instructions: str = Field(

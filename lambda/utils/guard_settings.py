@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 from utils.outgoing_rules import MAX_CHARACTERS, Links, OutgoingRules, PhoneNumbers
 
 _HOST = r"(\*\.)?[^\s,/:@?#*.]+(\.[^\s,/:@?#*.]+)+"
-_MODEL = r"[A-Za-z0-9_.:/-]{1,128}"
+MODEL_NAME = r"[A-Za-z0-9_.:/-]{1,128}"
 
 
 class GuardSettings(BaseModel):
@@ -23,7 +23,7 @@ class GuardSettings(BaseModel):
         default="",
         validation_alias="OPENAI_MODELS",
         max_length=2048,
-        pattern=rf"^({_MODEL}(,{_MODEL})*)?$",
+        pattern=rf"^({MODEL_NAME}(,{MODEL_NAME})*)?$",
         description="Models that a definition may name, with commas between them; empty for any.",
     )
     openai_max_output_tokens: int = Field(

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AliasChoices, ConfigDict, Field, StringConstraints, ValidationError
 
-from utils.guard_settings import GuardSettings
+from utils.guard_settings import MODEL_NAME, GuardSettings
 from utils.secret_reference import REFERENCE_PREFIX
 
 SEND_START_SECONDS = 5
@@ -151,7 +151,7 @@ class Settings(GuardSettings):
     openai_model: str = Field(
         default="gpt-6-luna",
         validation_alias="OPENAI_MODEL",
-        pattern=r"^[A-Za-z0-9_.:/-]{1,128}$",
+        pattern=rf"^{MODEL_NAME}$",
         description="Model where the assistant definition names none.",
     )
     openai_base_url: BaseUrl | None = Field(
