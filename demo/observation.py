@@ -39,12 +39,14 @@ class Observation:
         messages: What Twilio accepted, oldest first, as the stub shows it.
         records: All records of the table.
         stories: What the function's log tells.
+        paused: Nothing is taken from the queue.
     """
 
     messages: Sequence[Mapping[str, Any]] = ()
     records: Sequence[Record] = ()
     stories: Sequence[Story] = ()
     dead: Sequence[Dead] = ()
+    paused: bool = False
 
     def record(self, conversation_id: str) -> Record | None:
         return next((record for record in self.records if record["conversation_id"] == conversation_id), None)
@@ -71,6 +73,7 @@ class Observer:
             records=self._deployment.records(),
             stories=tell_stories(self._lines()),
             dead=self._dead(self._deployment.dead_letters()),
+            paused=not self._deployment.delivers(),
         )
 
     def _lines(self) -> Iterable[Line]:
@@ -81,8 +84,8 @@ class Observer:
             Dead(
                 message_id=letter.message_id,
                 body=letter.body,
-                conversation_id=letter.key.conversation_id if letter.key else None,
-                recipient=letter.key.recipient_tel if letter.key else None,
+                conversation_id=letter.conversation_id,
+                recipient=letter.recipient,
                 code=reason.code,
                 reason=reason.explanation,
             )

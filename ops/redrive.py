@@ -33,6 +33,7 @@ class Move:
     Attributes:
         moved: Sent, and deleted unless in `twice`.
         twice: Sent, but could not be deleted.
+        new_ids: Message id to the id of what was sent in its place.
         refused: Codes with which the queue refused messages; these stay.
         dry_run: Only count what would be moved.
         keeps_continuation: Leave the function's own attribute on it too: it is put back where it was.
@@ -44,6 +45,7 @@ class Move:
     keeps_continuation: bool = False
     moved: int = 0
     twice: int = 0
+    new_ids: dict[str, str] = field(default_factory=dict)
     refused: dict[str, int] = field(default_factory=dict)
 
     def move(self, letters: Sequence[Letter], source: Letters) -> None:
@@ -66,6 +68,7 @@ class Move:
             self.refused[entry["Code"]] = self.refused.get(entry["Code"], 0) + 1
         sent = answer.get("Successful", [])
         source.note_moved(entry["MessageId"] for entry in sent)
+        self.new_ids |= {letters[int(entry["Id"])].message_id: entry["MessageId"] for entry in sent}
         return [letters[int(entry["Id"])] for entry in sent]
 
     def _entry(self, index: int, letter: Letter) -> "SendMessageBatchRequestEntryTypeDef":

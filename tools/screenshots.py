@@ -48,7 +48,7 @@ def take_pictures(browser: Browser, url: str) -> int:
         sizes = [save(page, "local-phone-desktop")]
     with opened(browser, url, POCKET, scale=2) as page:
         page.get_by_role("link", name="Phone").click()
-        page.locator("#phones").get_by_role("button", name="Ben").click()
+        page.locator("#phones").get_by_role("option", name="Ben").click()
         sizes.append(save(page, "local-phone-pocket"))
     with opened(browser, url, POCKET, scale=2, scheme="dark") as page:
         page.get_by_role("link", name="Story").click()

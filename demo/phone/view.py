@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from core.conversation import Status
+from core.conversation import Standing, Status
 from core.events import Event
 from demo.observation import Dead, Observation, number_of
 from demo.story import WAITS_FOR, Delivery, Step, Story, Tone
 from ops.masking import HIDDEN, mask_numbers
 from sandbox.harness.deployment import Record
+from services.conversation_item import read_moment, read_standing
 from utils.redaction import mask_phone
 
 PERSONAL = frozenset(
@@ -28,6 +29,15 @@ PERSONAL = frozenset(
 )
 """Attributes of a record that say something about a person, or to one."""
 
+CARDS = 50
+"""Conversations that are told of at once, the latest; the page says how many more there are."""
+
+LETTERS = 50
+"""Dead letters that are shown at once."""
+
+MESSAGES = 50
+"""Messages of one phone that are shown, the latest."""
+
 FAILED = frozenset(status for status in Status if status.startswith("failed_"))
 
 
@@ -37,6 +47,7 @@ class Sent:
 
     Attributes:
         recipient: Full number, and the names to show, where the body has them.
+        origin: Id of the message that this one was, before it was moved out of the DLQ.
     """
 
     message_id: str
@@ -46,25 +57,31 @@ class Sent:
     recipient: str | None = None
     first_name: str | None = None
     company: str | None = None
+    origin: str | None = None
 
 
 def view_of(observation: Observation, sent: Sequence[Sent], *, unmasked: bool = False) -> dict[str, Any]:
     """Return everything that changes on the page, numbers and personal data masked unless `unmasked`."""
+    cards = _cards(observation, sent, unmasked=unmasked)
     view = {
         "phones": _phones(observation, sent, unmasked=unmasked),
-        "conversations": _cards(observation, sent, unmasked=unmasked),
-        "dead_letters": [_dead(dead, sent, unmasked=unmasked) for dead in observation.dead],
+        "conversations": cards[:CARDS],
+        "more_conversations": max(len(cards) - CARDS, 0),
+        "dead_letters": [_dead(dead, sent, unmasked=unmasked) for dead in observation.dead[:LETTERS]],
+        "more_dead_letters": max(len(observation.dead) - LETTERS, 0),
+        "paused": observation.paused,
     }
     return view if unmasked else _mask(view)
 
 
 def _mask(view: dict[str, Any]) -> dict[str, Any]:
     """Mask numbers wherever they stand but in the words of a message, which are the recipient's own."""
-    texts = [[message["text"] for message in phone["messages"]] for phone in view["phones"]]
     masked: dict[str, Any] = mask_numbers(view)
-    for phone, kept in zip(masked["phones"], texts, strict=True):
-        for message, text in zip(phone["messages"], kept, strict=True):
-            message["text"] = text
+    for phone, as_sent in zip(masked["phones"], view["phones"], strict=True):
+        for message, kept in zip(phone["messages"], as_sent["messages"], strict=True):
+            message["text"] = kept["text"]
+        if phone["messages"]:
+            phone["last"] = phone["messages"][-1]
     return masked
 
 
@@ -77,9 +94,13 @@ def _phones(observation: Observation, sent: Sequence[Sent], *, unmasked: bool) -
     """Return one phone per recipient, the one with the latest news first."""
     about: dict[str, Sent] = {item.recipient: item for item in sent if item.recipient}
     recipients = {number_of(message["to"]): None for message in observation.messages} | dict.fromkeys(about)
+    arrived: dict[str, list[Mapping[str, Any]]] = {}
+    for message in observation.messages:
+        arrived.setdefault(number_of(message["to"]), []).append(message)
     phones = []
     for recipient in recipients:
-        known, messages = about.get(recipient), observation.messages_to(recipient)
+        known, messages = about.get(recipient), arrived.get(recipient, [])
+        shown = [_message(message) for message in messages[-MESSAGES:]]
         moments = [message["created_at"] for message in messages] + ([known.at.timestamp()] if known else [])
         phones.append(
             {
@@ -88,7 +109,9 @@ def _phones(observation: Observation, sent: Sequence[Sent], *, unmasked: bool) -
                 "name": (known and known.first_name) or "Somebody",
                 "sender": (known and known.company) or number_of(messages[-1]["from"] or "") or "A company",
                 "latest": max(moments),
-                "messages": [_message(message) for message in messages],
+                "count": len(messages),
+                "last": shown[-1] if shown else None,
+                "messages": shown,
             }
         )
     return sorted(phones, key=lambda phone: -float(phone["latest"]))
@@ -116,9 +139,7 @@ def _cards(observation: Observation, sent: Sequence[Sent], *, unmasked: bool) ->
         key = _key_of_story(story, by_message, observation.records)
         groups.setdefault(key, _Group()).deliveries += story.deliveries
     for dead in observation.dead:
-        group = groups.get(_key(by_message.get(dead.message_id, dead)))
-        if group is not None:
-            group.dead.append(dead)
+        groups.setdefault(_key(by_message.get(dead.message_id, dead)), _Group()).dead.append(dead)
     cards = [_card(key, group, unmasked=unmasked) for key, group in groups.items()]
     return sorted(cards, key=lambda card: card["latest"], reverse=True)
 
@@ -140,7 +161,7 @@ _Key = tuple[str, ...]
 def _key(item: Sent | Dead) -> _Key:
     if item.conversation_id and item.recipient:
         return item.conversation_id, mask_phone(item.recipient)
-    return (item.message_id,)
+    return ((isinstance(item, Sent) and item.origin) or item.message_id,)
 
 
 def _key_of(record: Record) -> _Key:
@@ -159,73 +180,96 @@ def _key_of_story(story: Story, by_message: Mapping[str, Sent], records: Iterabl
 
 
 def _card(key: _Key, group: _Group, *, unmasked: bool) -> dict[str, Any]:
-    deliveries = sorted(group.deliveries, key=lambda delivery: delivery.started_at)
+    deliveries = _in_order_of_receives(group.deliveries)
     moments = [item.at for item in group.sent] + [delivery.ended_at for delivery in deliveries]
     record = group.record
-    if not moments and record is not None:
-        moments = [datetime.fromisoformat(record["updated_at"])]
-    tone, state = _state(group, deliveries)
+    if not moments:
+        updated = read_moment(record.get("updated_at")) if record is not None else None
+        moments = [updated or datetime.fromtimestamp(0, tz=UTC)]
+    state = _state(group, deliveries)
+    known = next((item.recipient for item in group.sent if item.recipient), None)
+    recipient = record["recipient_tel"] if record else known
     return {
         "id": hashlib.sha256(" ".join(key).encode()).hexdigest()[:12],
         "conversation_id": key[0] if len(key) > 1 else None,
         "recipient": key[1] if len(key) > 1 else None,
-        "phone": phone_id(record["recipient_tel"]) if record else None,
+        "name": next((item.first_name for item in reversed(group.sent) if item.first_name), None),
+        "phone": phone_id(recipient) if recipient else None,
         "title": group.sent[-1].title if group.sent else "Not sent from this page",
-        "tone": tone,
-        "state": state,
-        "now": _now(record),
-        "comes_again_at": _comes_again(group, deliveries),
+        "tone": state.tone,
+        "state": state.words,
+        "now": state.now,
+        "comes_again_at": iso(state.again_at) if state.again_at else None,
         "latest": iso(max(moments)),
         "deliveries": _deliveries(deliveries),
         "record": _record(record, unmasked=unmasked) if record else [],
     }
 
 
-def _state(group: _Group, deliveries: Sequence[Delivery]) -> tuple[Tone, str]:
-    """Say in a word or two how a conversation stands."""
-    status = group.record["conversation_status"] if group.record else None
-    if (
-        any(step.tone is Tone.ALARM for delivery in deliveries[-1:] for step in delivery.steps)
-        and status != Status.SENT
-    ):
-        return Tone.ALARM, "sent, not closed"
-    if status == Status.SENT:
+@dataclass(frozen=True, slots=True)
+class _State:
+    """How a conversation stands: one thing, which is true.
+
+    Attributes:
+        now: What is being done, where something is.
+        again_at: When its message is delivered again, where it waits for that.
+    """
+
+    tone: Tone
+    words: str
+    now: str = ""
+    again_at: datetime | None = None
+
+
+def _state(group: _Group, deliveries: Sequence[Delivery]) -> _State:
+    record, status = group.record, group.record["conversation_status"] if group.record else None
+    if record is not None and read_standing(record) is Standing.CLOSED:
         reconciled = any(step.event == Event.SEND_RECONCILED for delivery in deliveries for step in delivery.steps)
-        return (Tone.GUARD, "sent once, reconciled") if reconciled else (Tone.DONE, "sent")
+        return _State(Tone.GUARD, "sent once, reconciled") if reconciled else _State(Tone.DONE, "sent")
     if group.dead:
-        return Tone.TROUBLE, f"in the DLQ: {group.dead[-1].code}"
-    if group.record and group.record.get("waiting"):
-        return Tone.WAIT, "waits in the queue"
+        return _State(Tone.TROUBLE, f"in the DLQ: {group.dead[-1].code}")
+    if record is not None and record.get("lease_owner"):
+        return _State(Tone.WAIT, "at work", _now(record))
+    again_at = deliveries[-1].comes_again_at if deliveries else None
+    if any(step.tone is Tone.ALARM for delivery in deliveries[-1:] for step in delivery.steps):
+        return _State(Tone.ALARM, "sent, not closed", again_at=again_at)
+    if record is not None and isinstance(waiting := record.get("waiting"), Mapping):
+        return _State(Tone.WAIT, "waits in the queue", _wait(waiting))
     if status in FAILED:
-        return Tone.WAIT, "comes again"
+        return _State(Tone.WAIT, "comes again", again_at=again_at)
     if status is not None:
-        return Tone.WAIT, "at work"
-    return (Tone.TROUBLE, "refused") if deliveries else (Tone.WAIT, "on its way")
+        return _State(Tone.WAIT, "at work")
+    if deliveries and deliveries[-1].refused:
+        return _State(Tone.TROUBLE, "refused")
+    if not deliveries:
+        return _State(Tone.WAIT, "on its way")
+    failed = any(step.event == Event.MESSAGE_FAILED for step in deliveries[-1].steps)
+    return _State(Tone.WAIT, "comes again", again_at=again_at) if failed else _State(Tone.WAIT, "at work")
 
 
-def _now(record: Record | None) -> str:
+def _now(record: Record) -> str:
     """Say what a delivery is doing whose log lines are not there yet: an emulator delivers them at its end."""
-    if record is None:
-        return ""
-    if waiting := record.get("waiting"):
-        until = str(waiting["until"])[11:16]
-        return (
-            f"Waits in the queue for {WAITS_FOR.get(waiting['reason'], 'something')}, until {until} UTC at the latest."
-        )
-    if not record.get("lease_owner"):
-        return ""
     if record["conversation_status"] == Status.SENDING:
-        return "At work: the intent is recorded, the message may be at Twilio."
+        return "The intent is recorded, the message may be at Twilio."
     if record.get("openai_response_id"):
-        return "At work: OpenAI has the question, the model is writing."
-    return "At work: the conversation is claimed."
+        return "OpenAI has the question, the model is writing."
+    return "The conversation is claimed."
 
 
-def _comes_again(group: _Group, deliveries: Sequence[Delivery]) -> str | None:
-    if not deliveries or group.dead or (group.record and group.record["conversation_status"] == Status.SENT):
-        return None
-    at = deliveries[-1].comes_again_at
-    return iso(at) if at else None
+def _wait(waiting: Mapping[str, Any]) -> str:
+    until = str(waiting.get("until", ""))[11:16]
+    return f"Waits in the queue for {WAITS_FOR.get(waiting.get('reason', ''), 'something')}, until {until} UTC at the latest."
+
+
+def _in_order_of_receives(deliveries: Iterable[Delivery]) -> list[Delivery]:
+    """Sort by time, but no receive of a message before an earlier one: their clocks may differ."""
+    latest: dict[str, datetime] = {}
+    began: dict[int, datetime] = {}
+    ordered = sorted(deliveries, key=lambda delivery: (delivery.receive_count, delivery.started_at))
+    for delivery in ordered:
+        at = max(delivery.started_at, latest.get(delivery.message_id, delivery.started_at))
+        began[id(delivery)] = latest[delivery.message_id] = at
+    return sorted(ordered, key=lambda delivery: began[id(delivery)])
 
 
 def _deliveries(deliveries: Sequence[Delivery]) -> list[dict[str, Any]]:

@@ -4,7 +4,7 @@ import json
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any, Self
 
@@ -148,6 +148,14 @@ class World:
         with self._looking, Letters(aws.sqs, source) as letters:
             for batch in letters.batches():
                 move.move([letter for letter in batch if message_id in (None, letter.message_id)], letters)
+        with self._news:
+            known = {item.message_id: item for item in self._sent}
+            self._sent += [
+                replace(known[old], message_id=new, origin=known[old].origin or old)
+                for old, new in move.new_ids.items()
+                if old in known
+            ]
+            self._tell()
         return move.moved
 
 

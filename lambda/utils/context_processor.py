@@ -196,6 +196,16 @@ def _path(location: tuple[int | str, ...]) -> str:
     return ".".join(map(str, location)) or "$"
 
 
+PATTERNS_IN_WORDS = {
+    r"^\+[1-9][0-9]{6,14}$": "must be a number with its country code, such as +447700900123",
+    r"^[A-Za-z0-9_-]{1,64}$": "must have 1 to 64 letters, digits, dashes and underscores, and nothing else",
+    r"^[A-Za-z0-9_-]{0,128}$": "must have at most 128 letters, digits, dashes and underscores, and nothing else",
+    r"^[A-Za-z0-9_.:/-]{1,128}$": "must be the name of a model: 1 to 128 letters, digits and . : / _ -",
+    r"^(\*\.)?[^\s/:@?#*.]+(\.[^\s/:@?#*.]+)+$": "must be a host, such as example.com or *.example.com",
+    r"^(frontend_payload|company_data_payload)(\.[^.]+)+$": "must begin with frontend_payload or company_data_payload",
+}
+"""Patterns of the model in words: a regular expression tells nobody at the router what to write."""
+
 _REASONS = {
     "missing": "is missing",
     "model_type": "must be an object",
@@ -212,7 +222,7 @@ def _reason(error: Any) -> str:
     if error["type"] in _REASONS:
         return _REASONS[error["type"]]
     if error["type"] == "string_pattern_mismatch":
-        return f"must match {error['ctx']['pattern']}"
+        return PATTERNS_IN_WORDS.get(error["ctx"]["pattern"], "has another form, or characters that it may not have")
     if error["type"] == "too_long":
         return f"must have at most {error['ctx']['max_length']} entries"
     message: str = error["msg"]

@@ -96,6 +96,11 @@ class Deployment:
         finally:
             switch(on=True)
 
+    def delivers(self) -> bool:
+        """Whether messages are taken from the queue, or about to be."""
+        functions, uuid = self.aws.client("lambda"), self.outputs["event_source_mapping_uuid"]
+        return functions.get_event_source_mapping(UUID=uuid)["State"] not in ("Disabled", "Disabling")
+
     def queued(self) -> tuple[int, int]:
         """Return how many messages of the queue are visible and hidden."""
         return self._count(self.outputs["queue_url"])

@@ -108,7 +108,9 @@ ACCEPTED = [
 
 # What is refused: where, which value instead, and why
 
-TEL = "must match ^\\+[1-9][0-9]{6,14}$"
+NAME = "must have 1 to 64 letters, digits, dashes and underscores, and nothing else"
+THREAD = "must have at most 128 letters, digits, dashes and underscores, and nothing else"
+TEL = "must be a number with its country code, such as +447700900123"
 ID = "must be printable text"
 SECRET = (
     "must be a secret's name of at most 512 characters:"
@@ -170,7 +172,11 @@ REFUSED = [
     (f"{OPENAI}__api_key_reference", "arn:aws:secretsmanager:eu-west-1:1:secret:x/openai-api-key/w", SECRET),
     (f"{OPENAI}__api_key_reference", "openai-api-key/" + "x" * 498, "string should have at most 512 characters"),
     (f"{OPENAI}__api_key_reference", ..., "is missing"),
-    (f"{OPENAI}__assistant_id_template_sender", "../first-contact", "must match ^[A-Za-z0-9_-]{1,64}$"),
+    (
+        f"{OPENAI}__assistant_id_template_sender",
+        "../first-contact",
+        NAME,
+    ),
     (f"{OPENAI}__assistant_definition", {"instructions": 5}, "must be a text"),
     (f"{OPENAI}__assistant_definition", {"instructions": "x", "max_output_tokens": 16.5}, "must be a whole number"),
     (
@@ -180,5 +186,9 @@ REFUSED = [
     ),
     ("conversation_data__conversation_id", "", "string should have at least 1 character"),
     ("conversation_data__conversation_id", "a\tb", ID),
-    ("conversation_data__thread_id", "a b", "must match ^[A-Za-z0-9_-]{0,128}$"),
+    (
+        "conversation_data__thread_id",
+        "a b",
+        THREAD,
+    ),
 ]

@@ -8,20 +8,19 @@ import { startLetters } from "./letters.js";
 import { follow, renderPhones } from "./phones.js";
 import { countDown, renderStories } from "./stories.js";
 
-const PROBLEM_MS = 8000;
+const SHOWN_MS = 8000;
 
-let problemTimer = 0;
+const timers = new Map();
 
-/** Say something to people who don't see the page, and for a moment to those who do. */
-function say(text) {
-  byId("say").textContent = text;
+/** Show and say something for a moment. */
+function tell(id, text) {
+  byId(id).textContent = text;
+  clearTimeout(timers.get(id));
+  timers.set(id, setTimeout(() => (byId(id).textContent = ""), SHOWN_MS));
 }
 
-function complain(text) {
-  byId("problem").textContent = text;
-  clearTimeout(problemTimer);
-  problemTimer = setTimeout(() => (byId("problem").textContent = ""), PROBLEM_MS);
-}
+const say = (text) => tell("say", text);
+const complain = (text) => tell("problem", text);
 
 /** Do something that may fail; returns whether it did not. */
 async function act(what) {
@@ -39,16 +38,33 @@ const renderLetters = startLetters({ act, say });
 
 function onState(state) {
   const news = renderPhones(state.phones);
-  renderStories(state.conversations);
-  renderLetters(state.dead_letters);
+  renderStories(state.conversations, state.more_conversations, showChat);
+  renderLetters(state.dead_letters, state.more_dead_letters);
   renderFaults(state.faults);
-  if (state.trouble) complain(state.trouble);
+  byId("paused").hidden = !state.paused;
+  trouble = state.trouble;
+  showLink();
   if (news.length) say(news.join(" "));
 }
 
-function onLink(up) {
-  setText(byId("link"), up ? "Connected" : "Not connected; trying again …");
-  byId("link").dataset.up = String(up);
+let up = false;
+let trouble = "";
+
+/** Connected is said only while the stack behind the server answers too. */
+function showLink() {
+  setText(byId("link"), !up ? "Not connected; trying again …" : trouble || "Connected");
+  byId("link").dataset.up = String(up && !trouble);
+}
+
+function onLink(isUp) {
+  up = isUp;
+  showLink();
+}
+
+function showChat(phone) {
+  follow(phone);
+  byId("phone").scrollIntoView({ block: "start" });
+  byId("log").focus({ preventScroll: true });
 }
 
 let stop = listen(false, onState, onLink);

@@ -10,11 +10,12 @@ export function startLetters({ act, say }) {
       say(`${plural(moved, "message goes", "messages go")} back to the queue.`);
     });
   byId("redrive-all").addEventListener("click", () => redrive(null));
-  return (letters) => {
+  return (letters, more) => {
+    setText(byId("more-letters"), more > 0 ? `and ${more.toLocaleString()} more` : "");
     byId("no-dead").hidden = letters.length > 0;
     byId("redrive-all").hidden = letters.length === 0;
     sync(byId("letters"), letters, ({ message_id: id }) => id, (letter) => makeLetter(letter, redrive));
-    setCount(byId("jump-dead"), letters.length);
+    setCount(byId("jump-dead"), letters.length + more);
   };
 }
 

@@ -1,32 +1,44 @@
-// The phones: one per recipient, with a chat of what Twilio delivered.
+// The phones: a list of recipients as people know it, and the chat of the one that is chosen.
 
 import { byId, h, plural, setText, sync, timeOf } from "./dom.js";
 
+const SHOWN = 200; // rows of the list; who looks for another one searches
+
 const log = byId("log");
 const chat = byId("chat");
+const list = byId("phones");
+const search = byId("phone-search");
 
 let phones = [];
+let shown = [];
 let chosen = null;
 let wanted = null;
 let known = null;
+const read = new Map();
 
 /** Show a phone as soon as it is there. */
 export function follow(id) {
   wanted = id;
+  search.value = "";
   render();
 }
 
 /** Show the phones; returns what has arrived since the last time, in words. */
 export function renderPhones(latest) {
   phones = latest;
+  if (!known) for (const { id, count } of phones) read.set(id, count);
   render();
   const before = known;
-  known = new Map(phones.map(({ id, messages }) => [id, messages.length]));
+  known = new Map(phones.map(({ id, count }) => [id, count]));
   if (!before) return [];
-  return phones
-    .map(({ id, name, messages }) => [name, messages.length - (before.get(id) ?? 0)])
-    .filter(([, news]) => news > 0)
-    .map(([name, news]) => `${plural(news, "message", "messages")} arrived on ${name}'s phone.`);
+  const news = phones
+    .map(({ id, name, count }) => [name, count - (before.get(id) ?? 0)])
+    .filter(([, arrived]) => arrived > 0);
+  if (news.length > 3) {
+    const total = news.reduce((sum, [, arrived]) => sum + arrived, 0);
+    return [`${plural(total, "message", "messages")} arrived on ${news.length} phones.`];
+  }
+  return news.map(([name, arrived]) => `${plural(arrived, "message", "messages")} arrived on ${name}'s phone.`);
 }
 
 function render() {
@@ -36,23 +48,66 @@ function render() {
   }
   const phone = phones.find(({ id }) => id === chosen) ?? phones[0];
   chosen = phone?.id ?? null;
-  sync(byId("phones"), phones, ({ id }) => id, makeTab);
+  if (phone) read.set(phone.id, phone.count);
+  const words = search.value.trim().toLowerCase();
+  const found = phones.filter(({ name, number }) => `${name} ${number}`.toLowerCase().includes(words));
+  shown = found.slice(0, SHOWN);
+  sync(list, shown, ({ id }) => id, makeRow);
+  const active = document.getElementById(`option-${chosen}`);
+  if (active) list.setAttribute("aria-activedescendant", active.id);
+  else list.removeAttribute("aria-activedescendant");
+  list.hidden = shown.length === 0;
+  byId("phone-search-field").hidden = phones.length < 2;
+  const more = found.length - shown.length;
+  setText(byId("more-phones"), more > 0 ? `and ${more.toLocaleString()} more: search for one` : "");
+  setText(byId("no-phone"), phones.length && !found.length ? "Nobody of that name or number." : "");
   showPhone(phone);
 }
 
-function makeTab({ id }) {
-  const name = h("span");
-  const count = h("span", { class: "count" });
-  const button = h("button", { type: "button", onclick: () => follow(id) }, name, count);
-  const item = h("li", {}, button);
-  item.update = (phone) => {
+function makeRow({ id }) {
+  const name = h("strong", { dir: "auto" });
+  const time = h("time");
+  const last = h("span", { class: "last", dir: "auto" });
+  const unread = h("span", { class: "count" });
+  const row = h("li", { role: "option", id: `option-${id}`, onclick: () => choose(id) }, name, time, last, unread);
+  row.update = (phone) => {
+    const news = phone.count - (read.get(id) ?? 0);
     setText(name, phone.name);
-    setText(count, String(phone.messages.length));
-    button.setAttribute("aria-pressed", String(id === chosen));
-    button.setAttribute("aria-label", `${phone.name}, ${plural(phone.messages.length, "message", "messages")}`);
+    setText(time, phone.last ? timeOf(phone.last.at) : "");
+    setText(last, phone.last?.text ?? "Nothing yet");
+    setText(unread, String(news));
+    unread.hidden = news <= 0;
+    const said = [phone.name, phone.number, phone.last?.text ?? "nothing yet", news > 0 ? `${news} unread` : ""];
+    row.setAttribute("aria-label", said.filter(Boolean).join(", "));
+    row.setAttribute("aria-selected", String(id === chosen));
   };
-  return item;
+  return row;
 }
+
+function choose(id) {
+  chosen = id;
+  wanted = null;
+  render();
+  document.getElementById(`option-${id}`)?.scrollIntoView({ block: "nearest" });
+}
+
+const STEPS = { ArrowDown: 1, ArrowUp: -1, PageDown: 5, PageUp: -5, Home: -Infinity, End: Infinity };
+
+list.addEventListener("keydown", (event) => {
+  const step = STEPS[event.key];
+  if (step === undefined || !shown.length) return;
+  event.preventDefault();
+  const at = shown.findIndex(({ id }) => id === chosen);
+  choose(shown[Math.min(Math.max(at + step, 0), shown.length - 1)].id);
+});
+
+search.addEventListener("input", render);
+search.addEventListener("keydown", (event) => {
+  if (event.key !== "ArrowDown" && event.key !== "Enter") return;
+  event.preventDefault();
+  if (shown.length) choose(shown[0].id);
+  list.focus();
+});
 
 function showPhone(phone) {
   setText(byId("sender"), phone?.sender ?? "Nobody yet");
@@ -60,6 +115,8 @@ function showPhone(phone) {
   setText(byId("owner"), phone ? `on ${phone.name}'s phone, ${phone.number}` : "");
   const messages = phone?.messages ?? [];
   byId("no-message").hidden = messages.length > 0;
+  const older = (phone?.count ?? 0) - messages.length;
+  setText(byId("older"), older > 0 ? `${plural(older, "older message is", "older messages are")} not shown` : "");
   const atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 40;
   const before = chat.childElementCount;
   sync(chat, messages, ({ sid }) => sid, makeBubble);
@@ -72,7 +129,7 @@ function makeBubble(message) {
   const bubble = h(
     "li",
     { class: "bubble" },
-    h("p", { class: "words" }, message.text),
+    h("p", { class: "words", dir: "auto" }, message.text),
     h("p", { class: "meta" }, message.template ? "template · " : "", status, h("time", { dateTime: message.at }, timeOf(message.at))),
   );
   bubble.update = (latest) => setText(status, `${latest.status} · `);

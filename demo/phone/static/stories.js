@@ -4,9 +4,10 @@ import { breakable, byId, duration, exactTimeOf, h, plural, setText, sync } from
 
 const MARKS = { done: "✓", guard: "◆", wait: "…", trouble: "✕", alarm: "!" };
 
-export function renderStories(conversations) {
+export function renderStories(conversations, more, showChat) {
   byId("no-story").hidden = conversations.length > 0;
-  sync(byId("stories"), conversations, ({ id }) => id, makeCard);
+  sync(byId("stories"), conversations, ({ id }) => id, (made) => makeCard(made, showChat));
+  setText(byId("more-stories"), more > 0 ? `and ${more.toLocaleString()} more` : "");
   const first = byId("stories").firstElementChild;
   if (first && !first.dataset.shown) {
     for (const card of byId("stories").children) {
@@ -16,9 +17,9 @@ export function renderStories(conversations) {
   }
 }
 
-function makeCard(made) {
+function makeCard(made, showChat) {
   const state = h("span", { class: "badge" });
-  const title = h("h3");
+  const title = h("h3", { dir: "auto" });
   const about = h("span", { class: "about" });
   const now = h("p", { class: "now" });
   const again = h("p", { class: "again" });
@@ -26,9 +27,13 @@ function makeCard(made) {
   const record = h("dl");
   const details = h("details", { class: "record" }, h("summary", {}, "The record"), record);
   const summary = h("summary", { onclick: () => (card.dataset.touched = "yes") }, title, state, about);
-  const card = h("details", { class: "card" }, summary, deliveries, now, again, details);
+  const chat = h("button", { type: "button", class: "chat-link", onclick: () => showChat(chat.dataset.phone) });
+  const card = h("details", { class: "card" }, summary, chat, deliveries, now, again, details);
   card.update = (conversation) => {
-    setText(title, conversation.title);
+    setText(title, [conversation.name, conversation.title].filter(Boolean).join(": "));
+    setText(chat, `Open ${conversation.name ? `${conversation.name}'s` : "the"} chat`);
+    chat.dataset.phone = conversation.phone ?? "";
+    chat.hidden = !conversation.phone;
     setText(state, conversation.state);
     state.dataset.tone = conversation.tone;
     setText(about, aboutLine(conversation));

@@ -54,7 +54,7 @@ class PhonePage:
 
     @property
     def tab(self) -> Locator:
-        return self.page.locator("#phones").get_by_role("button", name=f"{self.first_name},")
+        return self.page.locator("#phones").get_by_role("option", name=f"{self.first_name},")
 
     @property
     def messages(self) -> Locator:

@@ -1,15 +1,19 @@
 """Every message that the engine's router can build is accepted and can be stored; the wrong ones say why."""
 
+import inspect
 import json
+import re
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 import pytest
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
 from sandbox.neighbours.router import Style, company_record, frontend_request, message
+from utils import assistant_definition, context_model, outgoing_rules
 from utils.context_model import ContextObject
-from utils.context_processor import InvalidContextError, parse_context
+from utils.context_processor import PATTERNS_IN_WORDS, InvalidContextError, parse_context
 
 SENDER, RECIPIENT = "+15550002222", "+447700900123"
 
@@ -144,8 +148,11 @@ WRONG: dict[str, tuple[Change, str]] = {
         "channel_config.whatsapp.whatsapp_credentials_id: is missing",
     ),
     "no model": (lambda record, _: record["ai_config"]["openai_config"].pop("whatsapp"), "whatsapp: is missing"),
-    "no template assistant": (assistants(assistant_id_template_sender=""), f"{TEMPLATE}: must match"),
-    "a number that is none": (recipient(recipient_tel="0770 0900123"), "recipient_tel: must match"),
+    "no template assistant": (assistants(assistant_id_template_sender=""), f"{TEMPLATE}: must have 1 to 64 letters"),
+    "a number that is none": (
+        recipient(recipient_tel="0770 0900123"),
+        "recipient_tel: must be a number",
+    ),
     "no date": (timestamp("tomorrow"), "initial_request_timestamp: must be an ISO 8601 date"),
     "the other secret as key": (
         assistants(api_key_reference="x/whatsapp-credentials/acme/spring/twilio"),
@@ -193,3 +200,12 @@ def test_what_is_wrong_is_refused_with_its_reason(change: Change, fault: str, st
         parse_context(made(change, style))
 
     assert [True for found in caught.value.faults if fault in found] == [True]
+
+
+@pytest.mark.parametrize("module", [context_model, assistant_definition, outgoing_rules], ids=lambda m: m.__name__)
+def test_every_pattern_is_said_in_words(module: ModuleType) -> None:
+    """A regular expression is no answer to people at the router."""
+    patterns = re.findall(r'pattern=r"(.*?)"', inspect.getsource(module))
+
+    assert patterns
+    assert set(patterns) - set(PATTERNS_IN_WORDS) == set()

@@ -1,6 +1,7 @@
 """What the page shows of what there is."""
 
 import json
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -256,3 +257,90 @@ def test_record_begins_with_what_people_look_for() -> None:
     names = [attribute["name"] for attribute in card["record"]]
     assert names[:5] == ["recipient_tel", "conversation_id", "conversation_status", "task_complete", "attempts"]
     assert names[5:] == sorted(names[5:])
+
+
+# Many, and what comes back
+
+
+def test_letter_that_is_moved_back_keeps_its_card() -> None:
+    """Its message has a new id then, and nothing in its body says whose it is."""
+    sent = make_sent("m-1", None, recipient=None, first_name=None)
+    refused = {"conversation_id": None, "recipient": None, "code": "invalid_context", "permanent": True}
+    lines = [
+        make_line(Event.MESSAGE_FAILED, 0, **refused),
+        make_line(Event.MESSAGE_FAILED, 60, message_id="m-2", aws_request_id="r-2", **refused),
+    ]
+    again = Sent(**{**asdict(sent), "message_id": "m-2", "origin": "m-1"})
+
+    view = view_of(Observation(stories=tell_stories(lines), dead=[make_dead("m-2", None)]), [sent, again])
+
+    (card,) = view["conversations"]
+    assert (card["title"], card["state"]) == ("First contact", "in the DLQ: invalid_context")
+    assert [delivery["message_id"] for delivery in card["deliveries"]] == ["m-1", "m-2"]
+    assert view["dead_letters"][0]["title"] == "First contact"
+
+
+def test_card_names_its_recipient_and_leads_to_the_chat() -> None:
+    card = card_of(Observation(), make_sent())
+
+    assert (card["name"], card["phone"]) == ("Ana", phone_id(ANA))
+
+
+def test_only_the_latest_are_told_and_the_rest_is_counted() -> None:
+    sent = [make_sent(f"m-{number}", f"conv-{number}", recipient=f"+4477009{number:05d}") for number in range(1250)]
+
+    view = view_of(Observation(dead=[make_dead(f"m-{number}", f"conv-{number}") for number in range(60)]), sent)
+
+    assert (len(view["conversations"]), view["more_conversations"]) == (50, 1200)
+    assert (len(view["dead_letters"]), view["more_dead_letters"]) == (50, 10)
+    assert len(view["phones"]) == 1250
+
+
+def test_phone_has_its_latest_messages_and_counts_all() -> None:
+    observation = Observation(messages=[make_message(number) for number in range(60)])
+
+    (phone,) = view_of(observation, [])["phones"]
+
+    assert (phone["count"], len(phone["messages"])) == (60, 50)
+    assert phone["last"] == phone["messages"][-1]
+    assert phone["last"]["text"] == f"Call {ANA}, message 59"
+
+
+@pytest.mark.parametrize(
+    ("record", "state"),
+    [
+        pytest.param({"lease_owner": "x"}, "at work", id="at work"),
+        pytest.param({}, "comes again", id="failed"),
+        pytest.param({"waiting": WAITING}, "waits in the queue", id="waits"),
+    ],
+)
+def test_card_says_one_thing_alone(record: dict[str, Any], state: str) -> None:
+    """A delivery may be at work while the log still says when the message comes again."""
+    stories = tell_stories([make_line(Event.MESSAGE_FAILED, code="rate_limited", permanent=False, delay_seconds=8)])
+
+    card = card_of(Observation(records=[make_record(Status.FAILED_AI, **record)], stories=stories), make_sent())
+
+    assert card["state"] == state
+    assert bool(card["now"]) is (state != "comes again")
+    assert bool(card["comes_again_at"]) is (state == "comes again")
+
+
+def test_status_of_another_program_does_not_hide_that_we_closed_it() -> None:
+    record = make_record(conversation_status="human_took_over", closed_at="2026-11-22T12:00:05.000Z")
+
+    assert card_of(Observation(records=[record]), make_sent())["state"] == "sent"
+
+
+def test_deliveries_stand_in_the_order_of_their_receives() -> None:
+    lines = [
+        make_line(Event.CONVERSATION_CLAIMED, 5, receive_count=1, aws_request_id="r-1"),
+        make_line(Event.CONVERSATION_CLAIMED, 4, receive_count=2, aws_request_id="r-2"),
+    ]
+
+    card = card_of(Observation(stories=tell_stories(lines)), make_sent())
+
+    assert [delivery["receive_count"] for delivery in card["deliveries"]] == [1, 2]
+
+
+def test_paused_deliveries_are_said() -> None:
+    assert view_of(Observation(paused=True), [])["paused"] is True
