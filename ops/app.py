@@ -22,6 +22,7 @@ from ops.commands.peek import peek
 from ops.commands.redrive import redrive
 from ops.commands.resolve import resolve
 from ops.commands.show import show
+from ops.commands.stats import stats
 from ops.commands.trace import trace
 from ops.errors import UsageError
 from ops.options import command
@@ -86,6 +87,7 @@ command(app, "find")(find)
 command(app, "show")(show)
 command(app, "resolve")(resolve)
 command(app, "trace")(trace)
+command(app, "stats")(stats)
 command(app, "export")(export)
 command(app, "forget")(forget)
 app.add_typer(dlq, name="dlq")

@@ -1,6 +1,6 @@
 """Logs: the lines of the function's log group, fetched in the way that the engine can."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 
 from ops.answers import LogLine
@@ -48,6 +48,18 @@ class LogGroup:
                 pattern = " ".join(f'?"{invocation_id}"' for invocation_id in ids[first : first + _PATTERN_IDS])
                 events += self._matching(pattern, since, tick)
             return select(events, wanted)
+
+    def lines_of(self, names: Sequence[str], since: datetime, tick: Tick) -> Iterator[Event]:
+        """Yield the lines of some events, and perhaps others: what a line is, its reader decides.
+
+        Args:
+            names: Events of the function, as many as fit into one pattern.
+        """
+        with asking_for(f"the log group {self._name}", self._where):
+            if self._filters:
+                yield from self._matching(" ".join(f'?"{name}"' for name in names), since, tick)
+            else:
+                yield from self._every_line(since, tick)
 
     def _matching(self, pattern: str, since: datetime, tick: Tick) -> Iterator[Event]:
         pages = self._client.get_paginator("filter_log_events").paginate(

@@ -70,6 +70,7 @@ class Delivery:
         if not isinstance(self.context, InvalidContextError):
             fields["conversation_id"] = self.context.conversation_data.conversation_id
             fields["request_id"] = self.context.frontend_payload.request_data.request_id
+            fields["company_id"] = self.context.company_data_payload.company_id
             fields["recipient"] = self.context.frontend_payload.recipient_data.recipient_tel
         return fields
 

@@ -16,6 +16,7 @@ class DeliveryFields(TypedDict, total=False):
     receive_count: int
     conversation_id: str
     request_id: str
+    company_id: str
     recipient: str
     continuation: int
     origin_message_id: str

@@ -204,6 +204,30 @@ class Found(Answer):
     not_asked: list[str] = Field(description="Why Twilio could not be asked about delivery.")
 
 
+class StatsRow(Answer):
+    """What became of the conversations of one company or hour."""
+
+    name: str = Field(description="`-` where the log does not say which company.")
+    sent: int
+    failed: dict[str, int] = Field(description="By code: a person is needed.")
+    waiting: dict[str, int] = Field(description="By code: the message comes again.")
+    duplicates: int
+    tokens_in: int
+    tokens_out: int
+
+
+class Stats(Answer):
+    """Answer of `stats`: the latest word of the log about each conversation counts."""
+
+    since: datetime
+    by: str = Field(description="`company`, `hour` or `all`.")
+    rows: list[StatsRow]
+    total: StatsRow
+    need_attention: dict[str, dict[str, int]] = Field(
+        description="By company and code, whenever that began: what `attention` lists."
+    )
+
+
 class LogLine(Answer):
     """One line of the log."""
 

@@ -42,6 +42,7 @@ def test_its_lines_say_who_it_is_about(core: Core) -> None:
         "receive_count": 2,
         "conversation_id": "conv-0001",
         "request_id": "req-conv-0001",
+        "company_id": "acme",
         "recipient": "+447700900123",
     }
 

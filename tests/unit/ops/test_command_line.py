@@ -34,6 +34,7 @@ COMMANDS = [
     ("dlq", "peek"),
     ("dlq", "redrive", "--all", "--yes"),
     ("doctor", "--no-secrets"),
+    ("stats",),
     ("pause", "--yes"),
     ("export", "+447700900123"),
     ("forget", "+447700900123", "--dry-run"),
