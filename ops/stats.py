@@ -12,6 +12,7 @@ from ops.log_lines import Event as LogEvent
 COUNTED = (
     Event.CONVERSATION_CLOSED,
     Event.MESSAGE_FAILED,
+    Event.MESSAGE_POSTPONED,
     Event.REPLY_RECEIVED,
     Event.DUPLICATE_SUPPRESSED,
 )
@@ -37,6 +38,8 @@ class _Row:
         event, code = line["event"], str(line.get("code") or "unknown")
         if event == Event.CONVERSATION_CLOSED:
             self.sent += 1
+        elif event == Event.MESSAGE_POSTPONED:
+            self.waiting[str(line.get("waits_for") or code)] += 1
         elif line.get("permanent"):
             self.failed[code] += 1
         else:

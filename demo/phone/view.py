@@ -257,8 +257,8 @@ def _now(record: Record) -> str:
 
 
 def _wait(waiting: Mapping[str, Any]) -> str:
-    until = str(waiting.get("until", ""))[11:16]
-    return f"Waits in the queue for {WAITS_FOR.get(waiting.get('reason', ''), 'something')}, until {until} UTC at the latest."
+    until, what = str(waiting.get("until", ""))[11:16], WAITS_FOR.get(waiting.get("reason", ""), "something")
+    return f"Waits in the queue for {what}, until {until} UTC at the latest."
 
 
 def _in_order_of_receives(deliveries: Iterable[Delivery]) -> list[Delivery]:

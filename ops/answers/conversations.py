@@ -210,7 +210,7 @@ class StatsRow(Answer):
     name: str = Field(description="`-` where the log does not say which company.")
     sent: int
     failed: dict[str, int] = Field(description="By code: a person is needed.")
-    waiting: dict[str, int] = Field(description="By code: the message comes again.")
+    waiting: dict[str, int] = Field(description="By code, or by what it waits for: the message comes again.")
     duplicates: int
     tokens_in: int
     tokens_out: int

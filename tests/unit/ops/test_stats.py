@@ -28,6 +28,8 @@ def log(aws: FakeAws) -> FakeAws:
     add(aws, Event.MESSAGE_FAILED, "c-2", 6, code="twilio_63007", permanent=True)
     add(aws, Event.MESSAGE_FAILED, "c-3", 7, code="openai_timeout", permanent=False)
     add(aws, Event.CONVERSATION_CLOSED, "c-4", 8, company_id="globe")
+    add(aws, Event.MESSAGE_POSTPONED, "c-5", 8, waits_for="model", company_id="globe")
+    add(aws, Event.MESSAGE_POSTPONED, "c-4", 7, waits_for="model", company_id="globe")
     add(aws, Event.MESSAGE_FAILED, None, 9, company_id=None, message_id="m-9", code="invalid_context", permanent=True)
     add(aws, Event.BATCH_FINISHED, None, 9)
     aws.fake_logs.add(START, "REPORT RequestId: 1")
@@ -51,6 +53,7 @@ def test_each_conversation_counts_once_by_the_latest_word(ops: Ops, log: FakeAws
         "tokens_in": 380,
         "tokens_out": 22,
     }
+    assert rows["globe"]["waiting"] == {"model": 1}
     assert (rows["globe"]["sent"], rows["-"]["failed"]) == (1, {"invalid_context": 1})
     assert (answer["total"]["sent"], answer["total"]["tokens_in"]) == (2, 380)
 
@@ -59,7 +62,7 @@ def test_aws_is_asked_for_the_events_alone(ops: Ops, log: FakeAws) -> None:
     ops("stats")
 
     assert log.fake_logs.patterns == [
-        '?"conversation_closed" ?"message_failed" ?"reply_received" ?"duplicate_suppressed"'
+        '?"conversation_closed" ?"message_failed" ?"message_postponed" ?"reply_received" ?"duplicate_suppressed"'
     ]
 
 
