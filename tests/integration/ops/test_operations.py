@@ -333,6 +333,58 @@ def test_file_is_validated_replayed_and_sent_once(
     assert len(conversation.messages) == 1
 
 
+def test_closed_conversation_is_sent_again_only_on_purpose(
+    ops: Ops, make_conversation: MakeConversation, tmp_path: Path
+) -> None:
+    conversation = make_conversation()
+    file = tmp_path / "context.json"
+    file.write_text(conversation.body(), encoding="utf-8")
+    conversation.send()
+    conversation.wait_until_sent()
+
+    plain = ops("replay", str(file), "--yes")
+    again = ops.json("replay", str(file), "--again", "--yes")
+
+    assert "Nothing will go out" in plain.err
+    assert again["again_after"] == conversation.conversation_id
+    conversation.wait_for("the recipient has another message", lambda: conversation.messages, lambda got: len(got) == 2)
+    found = ops.json("find", conversation.recipient_tel)["conversations"]
+    assert {one["conversation_id"] for one in found} == {conversation.conversation_id, again["conversation_id"]}
+
+
+# Stop, start, count
+
+
+def test_everything_is_stopped_and_started_by_its_commands(ops: Ops, make_conversation: MakeConversation) -> None:
+    conversation = make_conversation()
+    try:
+        paused = ops.json("pause", "--yes")
+        conversation.send()
+        doctor = ops("doctor", "--no-secrets")
+        waiting = ops.json("pause")
+    finally:
+        resumed = ops.json("resume", "--yes")
+
+    assert (paused["states"], paused["settled"]) == (["Disabled"], True)
+    assert "ops resume" in doctor.out
+    assert (waiting["changed"], waiting["waiting"] >= 1) == (False, True)
+    assert resumed["states"] == ["Enabled"]
+    conversation.wait_until_sent()
+
+
+def test_what_was_sent_is_counted_for_its_company(ops: Ops, make_conversation: MakeConversation) -> None:
+    conversation = make_conversation()
+    conversation.send()
+    conversation.wait_until_sent()
+    conversation.wait_for_line("conversation_closed")
+
+    answer = ops.json("stats", "--since", "1h", "--by", "company")
+
+    rows = {row["name"]: row for row in answer["rows"]}
+    assert rows["acme"]["sent"] >= 1
+    assert rows["acme"]["tokens_in"] > 0
+
+
 # The doctor
 
 
