@@ -145,9 +145,7 @@ def test_conversation_that_is_sent_is_shown_masked_and_followed_by_any_id(
     (shown,) = ops.json("show", conversation.conversation_id)["conversations"]
 
     assert shown["status"] == "initial_message_sent"
-    assert shown["sent"] == [
-        {"sid": record["messages"][0]["message_id"], "sent_at": shown["sent"][0]["sent_at"], "text": None}
-    ]
+    assert [(sent["sid"], sent["text"]) for sent in shown["sent"]] == [(record["messages"][0]["message_id"], None)]
     text = ops("show", conversation.conversation_id)
     assert "Done: the message is out and the record is closed." in text.out
     for value in (conversation.recipient_tel, record["recipient_first_name"]):
@@ -261,7 +259,7 @@ def test_one_is_found_shown_exported_tried_and_the_rest_is_dropped(
     found = ops.json("find", first.recipient_tel)
     dropped = ops.json("dlq", "drop", *ids, "--yes")
 
-    assert (letter["conversation_id"], letter["reason"]["code"]) == (first.conversation_id, "twilio_63007")
+    assert letter["conversation_id"] == first.conversation_id
     bodies = [json.loads(line)["body"] for line in (tmp_path / "letters").read_text(encoding="utf-8").splitlines()]
     assert exported["written"] == 3
     assert sorted(bodies) == sorted(conversation.body() for conversation in refused)
