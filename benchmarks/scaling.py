@@ -121,12 +121,14 @@ def demands(results: Results) -> str:
 
 def headline(results: Results, latency: int = 20) -> str:
     """Return what the README says of it all."""
-    ours, _, plain = usages(results, latency)
+    ours, single, plain = usages(results, latency)
     batch = results["batch_to_one"]
     return fill(
         f"Ten messages of a batch wait together, so a full batch takes {batch.ours:.2f} times as long as one message"
-        f" (a plain handler: {batch.baseline:.1f} times), and a million conversations whose model takes {latency} s"
-        f" cost about ${bill(ours).total:.0f} on AWS instead of ${bill(plain).total:.0f}. A cold start takes"
+        f" (a plain handler: {batch.baseline:.1f} times). Where the function itself waits for a model that takes"
+        f" {latency} s, a million conversations cost about ${bill(ours).total:.0f} on AWS at {ours.memory_mb} MB on a"
+        f" busy queue, in full batches, and ${bill(single).total:.0f} on a quiet one, one by one (a plain handler:"
+        f" ${bill(plain).total:.0f}). A cold start takes"
         f" {results['cold_start_first_call'].ratio:.2f} of the plain handler's time, the zip"
         f" {results['package_zip'].ratio:.2f} of its size.",
         LINE_LENGTH,
