@@ -2,9 +2,9 @@
 
 locals {
   tags = merge(var.tags, {
-    Project     = "whatsapp-channel-processor"
-    Environment = var.environment
-    ManagedBy   = "terraform"
+    (var.tag_names.project)     = "whatsapp-channel-processor"
+    (var.tag_names.environment) = var.environment
+    (var.tag_names.managed_by)  = "terraform"
   })
 }
 
@@ -31,7 +31,8 @@ module "stack" {
   secret_recovery_days  = var.secret_recovery_days
   secret_value_versions = var.secret_value_versions
   secret_values         = var.secret_values
-  package_path          = var.package_path
+  package_path          = var.package_s3 == null ? var.package_path : null
+  package_s3            = var.package_s3
   release               = var.release
   function              = var.function
   function_settings     = var.function_settings

@@ -18,7 +18,7 @@ variable "aws_region" {
   default     = null
 
   validation {
-    condition     = var.aws_region == null ? true : can(regex("^[a-z]{2,4}(-[a-z]+)+-[0-9]$", var.aws_region))
+    condition     = var.aws_region == null ? true : can(regex("^[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}$", var.aws_region))
     error_message = "aws_region must look like eu-central-1, or be null."
   }
 }
@@ -44,6 +44,22 @@ variable "tags" {
   type        = map(string)
   default     = {}
   nullable    = false
+
+  validation {
+    condition     = length(setintersection([for name in keys(var.tags) : lower(name)], [for name in values(var.tag_names) : lower(name)])) == 0 && length(distinct([for name in keys(var.tags) : lower(name)])) == length(var.tags)
+    error_message = "A tag has the name of another, or of one of tag_names, but for its case: IAM refuses such a pair, and the tools find an environment by those of tag_names."
+  }
+}
+
+variable "tag_names" {
+  description = "Names of the three tags by which the tools find an environment, where a company's rules ask for others, such as lower-case ones."
+  type = object({
+    project     = optional(string, "Project")
+    environment = optional(string, "Environment")
+    managed_by  = optional(string, "ManagedBy")
+  })
+  default  = {}
+  nullable = false
 }
 
 variable "package_path" {
@@ -51,6 +67,12 @@ variable "package_path" {
   type        = string
   default     = "../dist/whatsapp_processor_deployment_package.zip"
   nullable    = false
+}
+
+variable "package_s3" {
+  description = "Where the deployment package is in S3, instead of package_path."
+  type        = any
+  default     = null
 }
 
 variable "release" {

@@ -39,11 +39,36 @@ run "what_is_said_reaches_the_stack" {
 
 run "tags_name_project_environment_and_owner" {
   variables {
-    tags = { CostCenter = "42", Environment = "forged" }
+    tags = { CostCenter = "42" }
   }
   assert {
-    condition     = local.tags == merge({ CostCenter = "42" }, { Project = "whatsapp-channel-processor", Environment = "dev", ManagedBy = "terraform" })
-    error_message = "Own tags are added, the three that find a stack cannot be changed."
+    condition     = local.tags == { CostCenter = "42", Project = "whatsapp-channel-processor", Environment = "dev", ManagedBy = "terraform" }
+    error_message = "Own tags are added to the three by which the tools find a stack."
+  }
+}
+
+run "the_tags_of_a_stack_may_have_other_names" {
+  variables {
+    tag_names = { project = "project", environment = "stage", managed_by = "managed-by" }
+  }
+  assert {
+    condition     = local.tags == { project = "whatsapp-channel-processor", stage = "dev", managed-by = "terraform" }
+    error_message = "Some companies allow lower-case tags alone."
+  }
+}
+
+run "no_tag_differs_from_another_in_case_alone" {
+  command = plan
+  variables {
+    tags = { environment = "forged" }
+  }
+  expect_failures = [var.tags]
+}
+
+run "regions_of_every_partition_are_regions" {
+  command = plan
+  variables {
+    aws_region = "us-isob-east-1"
   }
 }
 

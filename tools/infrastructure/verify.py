@@ -30,8 +30,10 @@ class Suite:
 
 
 def suites() -> list[Suite]:
-    """Return every suite there is: the root module, each environment with its tfvars, each module."""
-    modules = sorted(path.parent.name for path in (ROOT_MODULE / "modules").glob("*/tests"))
+    """Return every suite there is: the root module, each environment with its tfvars, each module, each example."""
+    callable_alone = sorted(
+        path.parent for kind in ("modules", "examples") for path in ROOT_MODULE.glob(f"{kind}/*/tests")
+    )
     environments = sorted(
         path.stem.removesuffix(".tftest") for path in (ROOT_MODULE / "tests" / "environments").glob("*.hcl")
     )
@@ -49,7 +51,7 @@ def suites() -> list[Suite]:
             )
             for name in environments
         ),
-        *(Suite(name, f"modules/{name}") for name in modules),
+        *(Suite(folder.name, folder.relative_to(ROOT_MODULE).as_posix()) for folder in callable_alone),
     ]
 
 

@@ -113,6 +113,7 @@ resource "aws_cloudwatch_metric_alarm" "critical" {
   evaluation_periods  = 1
   treat_missing_data  = "notBreaching"
   alarm_actions       = [local.topic_arn]
+  tags                = var.tags
 }
 
 resource "aws_cloudwatch_metric_alarm" "this" {
@@ -129,6 +130,7 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   period              = each.value.period
   evaluation_periods  = each.value.of
   treat_missing_data  = each.value.missing
+  tags                = var.tags
   alarm_actions       = [local.topic_arn]
 }
 
@@ -138,6 +140,7 @@ resource "aws_cloudwatch_composite_alarm" "paging" {
   alarm_rule        = join(" OR ", [for name in sort(local.alarm_names) : "ALARM(\"${name}\")"])
   alarm_actions     = var.paging_action_arns
   ok_actions        = var.paging_action_arns
+  tags              = var.tags
 }
 
 moved {
@@ -154,6 +157,7 @@ resource "aws_sns_topic" "this" {
   count = var.topic_arn == null ? 1 : 0
 
   name              = var.topic_name
+  tags              = var.tags
   kms_master_key_id = var.kms_key_arn
 }
 
@@ -193,4 +197,12 @@ resource "aws_sns_topic_subscription" "email" {
   topic_arn = local.topic_arn
   protocol  = "email"
   endpoint  = each.key
+}
+
+resource "aws_sns_topic_subscription" "this" {
+  for_each = var.subscriptions
+
+  topic_arn = local.topic_arn
+  protocol  = each.value.protocol
+  endpoint  = each.value.endpoint
 }

@@ -98,6 +98,21 @@ variable "emails" {
   }
 }
 
+variable "subscriptions" {
+  description = "Others that are told of every alarm, by a name of yours: a protocol of SNS (https, sqs, lambda, sms, firehose, ...) and its endpoint. Default: none."
+  type = map(object({
+    protocol = string
+    endpoint = string
+  }))
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = alltrue([for subscription in var.subscriptions : contains(["application", "email", "email-json", "firehose", "http", "https", "lambda", "sms", "sqs"], subscription.protocol)])
+    error_message = "A subscription's protocol is one of SNS: application, email, email-json, firehose, http, https, lambda, sms or sqs."
+  }
+}
+
 variable "paging_action_arns" {
   description = "Actions of the composite alarm, e.g. the SNS topic of a pager: one page for one incident, however many alarms it sets off. Empty: the composite only shows on the dashboard."
   type        = set(string)
@@ -187,4 +202,11 @@ variable "token_prices_usd_per_million" {
     condition     = var.token_prices_usd_per_million.input >= 0 && var.token_prices_usd_per_million.output >= 0
     error_message = "token_prices_usd_per_million must not be negative."
   }
+}
+
+variable "tags" {
+  description = "Tags for topic and alarms, besides the provider's default_tags. Default: none."
+  type        = map(string)
+  default     = {}
+  nullable    = false
 }

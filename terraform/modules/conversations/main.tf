@@ -5,6 +5,9 @@ locals {
   attention_index_name = "needs-attention-index"
   replies_index_name   = "company-whatsapp-number-recipient-tel-index"
   replies_index        = var.replies_index ? { hash = "gsi_company_whatsapp_number", range = "gsi_recipient_tel" } : {}
+
+  own_attributes = concat([var.partition_key, "conversation_id", "needs_attention", "updated_at"], values(local.replies_index))
+  index_keys     = merge([for index in var.indexes : merge({ (index.hash_key) = index.hash_type }, index.range_key == null ? {} : { (index.range_key) = index.range_type })]...)
 }
 
 resource "aws_dynamodb_table" "this" {
@@ -14,6 +17,9 @@ resource "aws_dynamodb_table" "this" {
   hash_key                    = var.partition_key
   range_key                   = "conversation_id"
   deletion_protection_enabled = var.deletion_protection
+  stream_enabled              = var.stream_view_type != null
+  stream_view_type            = var.stream_view_type
+  tags                        = var.tags
 
   attribute {
     name = var.partition_key
@@ -43,6 +49,14 @@ resource "aws_dynamodb_table" "this" {
     }
   }
 
+  dynamic "attribute" {
+    for_each = { for name, type in local.index_keys : name => type if !contains(local.own_attributes, name) }
+    content {
+      name = attribute.key
+      type = attribute.value
+    }
+  }
+
   # hash_key and range_key are deprecated here late in provider 6, but 5.x and early 6.x know nothing else.
   global_secondary_index {
     name               = local.attention_index_name
@@ -61,6 +75,17 @@ resource "aws_dynamodb_table" "this" {
       range_key          = local.replies_index.range
       projection_type    = "INCLUDE"
       non_key_attributes = ["channel_config", "company_id", "conversation_status", "created_at", "project_id", "request_id"]
+    }
+  }
+
+  dynamic "global_secondary_index" {
+    for_each = var.indexes
+    content {
+      name               = global_secondary_index.key
+      hash_key           = global_secondary_index.value.hash_key
+      range_key          = global_secondary_index.value.range_key
+      projection_type    = global_secondary_index.value.projection_type
+      non_key_attributes = global_secondary_index.value.non_key_attributes
     }
   }
 

@@ -29,7 +29,7 @@ locals {
       {
         Sid       = "EncryptTheLogGroup"
         Effect    = "Allow"
-        Principal = { Service = "logs.${local.region}.amazonaws.com" }
+        Principal = { Service = "logs.${local.region}.${data.aws_partition.this.dns_suffix}" }
         Action    = ["kms:Decrypt*", "kms:Describe*", "kms:Encrypt*", "kms:GenerateDataKey*", "kms:ReEncrypt*"]
         Resource  = "*"
         Condition = {
@@ -75,6 +75,7 @@ resource "aws_kms_key" "this" {
   description             = "Encrypts the WhatsApp channel processor: ${var.alias}"
   enable_key_rotation     = true
   deletion_window_in_days = var.deletion_window_days
+  tags                    = var.tags
   policy                  = jsonencode({ Version = "2012-10-17", Statement = local.statements })
 
   # Terraform then deletes a key after everything that used it was changed, not before.

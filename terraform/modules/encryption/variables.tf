@@ -44,3 +44,10 @@ variable "deletion_window_days" {
     error_message = "deletion_window_days must be a whole number from 7 to 30."
   }
 }
+
+variable "tags" {
+  description = "Tags for the key, besides the provider's default_tags. Default: none."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+}

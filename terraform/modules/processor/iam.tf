@@ -1,5 +1,7 @@
 # What the function may do: one statement a capability, nothing it does not call.
 
+data "aws_partition" "this" {}
+
 locals {
   queue_arn_parts = split(":", var.queue_arn)
   secret_arn      = "arn:${local.queue_arn_parts[1]}:secretsmanager:${local.queue_arn_parts[3]}:${local.queue_arn_parts[4]}:secret"
@@ -51,6 +53,13 @@ locals {
         resources = [local.usable_key_arn]
       }
     } : {},
+    # Lambda makes and deletes the interfaces in the name of this role; EC2 names no resource before they exist.
+    var.vpc == null ? {} : {
+      MakeInterfaces = {
+        actions   = ["ec2:AssignPrivateIpAddresses", "ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ec2:UnassignPrivateIpAddresses"]
+        resources = ["*"]
+      }
+    },
     var.tracing ? {
       # X-Ray has no resources to name.
       SendTraces = {
@@ -80,10 +89,10 @@ locals {
   conditions = merge(
     {
       # Whoever steals the role's credentials can't use the key by itself.
-      DecryptWithKey              = { StringEquals = { "kms:ViaService" = [for service in ["dynamodb", "lambda", "secretsmanager", "sqs"] : "${service}.${local.queue_arn_parts[3]}.amazonaws.com"] } }
-      EncryptItemsWithKey         = { StringEquals = { "kms:ViaService" = "dynamodb.${local.queue_arn_parts[3]}.amazonaws.com" } }
-      EncryptMessagesWithKey      = { StringEquals = { "kms:ViaService" = "sqs.${local.queue_arn_parts[3]}.amazonaws.com" } }
-      DecryptSecretsMadeElsewhere = { StringEquals = { "kms:ViaService" = "secretsmanager.${local.queue_arn_parts[3]}.amazonaws.com" } }
+      DecryptWithKey              = { StringEquals = { "kms:ViaService" = [for service in ["dynamodb", "lambda", "secretsmanager", "sqs"] : "${service}.${local.queue_arn_parts[3]}.${data.aws_partition.this.dns_suffix}"] } }
+      EncryptItemsWithKey         = { StringEquals = { "kms:ViaService" = "dynamodb.${local.queue_arn_parts[3]}.${data.aws_partition.this.dns_suffix}" } }
+      EncryptMessagesWithKey      = { StringEquals = { "kms:ViaService" = "sqs.${local.queue_arn_parts[3]}.${data.aws_partition.this.dns_suffix}" } }
+      DecryptSecretsMadeElsewhere = { StringEquals = { "kms:ViaService" = "secretsmanager.${local.queue_arn_parts[3]}.${data.aws_partition.this.dns_suffix}" } }
     },
     var.secret_environment_tag == null ? {} : {
       ReadSecrets = { StringEquals = { "aws:ResourceTag/Environment" = var.secret_environment_tag } }
@@ -107,8 +116,11 @@ locals {
 }
 
 resource "aws_iam_role" "this" {
-  name        = var.role_name
-  description = "Execution role of ${var.function_name}."
+  name                 = var.role_name
+  path                 = var.role_path
+  permissions_boundary = var.permissions_boundary_arn
+  description          = "Execution role of ${var.function_name}."
+  tags                 = var.tags
   assume_role_policy = jsonencode({
     Version = "2012-10-17"
     Statement = [{

@@ -38,25 +38,31 @@ locals {
 resource "aws_cloudwatch_log_group" "this" {
   name              = coalesce(var.log_group_name, "/aws/lambda/${var.function_name}")
   retention_in_days = var.log_retention_days
+  tags              = var.tags
   kms_key_id        = var.kms_key_arn
 }
 
 resource "aws_lambda_function" "this" {
   #checkov:skip=CKV_AWS_50:Optional (tracing): the logs carry the ids of every step, and X-Ray samples, so it misses the one conversation you look for.
   #checkov:skip=CKV_AWS_116:A function's own DLQ serves asynchronous calls only; this one is fed by a queue, which has a DLQ.
-  #checkov:skip=CKV_AWS_117:It talks to AWS, OpenAI and Twilio over public TLS endpoints and to nothing in a VPC; a VPC would add NAT cost and no protection.
-  function_name    = var.function_name
-  description      = "Opens WhatsApp conversations from the queue: OpenAI writes, Twilio sends, DynamoDB remembers."
-  role             = aws_iam_role.this.arn
-  filename         = var.package_path
-  source_code_hash = fileexists(var.package_path) ? filebase64sha256(var.package_path) : null
-  handler          = "index.lambda_handler"
-  runtime          = var.runtime
-  architectures    = [var.architecture]
-  memory_size      = var.memory_mb
-  timeout          = var.timeout_seconds
-  publish          = var.alias_name != null
-  kms_key_arn      = var.kms_key_arn
+  #checkov:skip=CKV_AWS_117:Optional (vpc): it talks to AWS, OpenAI and Twilio over public TLS endpoints, so a VPC adds NAT cost and protects nothing by itself.
+  function_name     = var.function_name
+  description       = "Opens WhatsApp conversations from the queue: OpenAI writes, Twilio sends, DynamoDB remembers."
+  role              = aws_iam_role.this.arn
+  filename          = var.package_path
+  s3_bucket         = try(var.package_s3.bucket, null)
+  s3_key            = try(var.package_s3.key, null)
+  s3_object_version = try(var.package_s3.version, null)
+  source_code_hash  = var.package_path == null ? try(var.package_s3.sha256, null) : fileexists(var.package_path) ? filebase64sha256(var.package_path) : null
+  layers            = var.layers
+  handler           = "index.lambda_handler"
+  tags              = var.tags
+  runtime           = var.runtime
+  architectures     = [var.architecture]
+  memory_size       = var.memory_mb
+  timeout           = var.timeout_seconds
+  publish           = var.alias_name != null
+  kms_key_arn       = var.kms_key_arn
 
   reserved_concurrent_executions = var.reserved_concurrency
   code_signing_config_arn        = var.code_signing_config_arn
@@ -76,6 +82,14 @@ resource "aws_lambda_function" "this" {
     mode = var.tracing ? "Active" : "PassThrough"
   }
 
+  dynamic "vpc_config" {
+    for_each = var.vpc == null ? [] : [var.vpc]
+    content {
+      subnet_ids         = vpc_config.value.subnet_ids
+      security_group_ids = vpc_config.value.security_group_ids
+    }
+  }
+
   dynamic "snap_start" {
     for_each = var.snap_start ? [true] : []
     content {
@@ -88,8 +102,12 @@ resource "aws_lambda_function" "this" {
 
   lifecycle {
     precondition {
-      condition     = fileexists(var.package_path)
-      error_message = "There is no deployment package at ${var.package_path}: build it with `make package`, or set package_path."
+      condition     = (var.package_path == null) != (var.package_s3 == null)
+      error_message = "Where the package is must be said once: by package_path, or by package_s3."
+    }
+    precondition {
+      condition     = var.package_path == null ? true : fileexists(var.package_path)
+      error_message = "There is no deployment package at ${coalesce(var.package_path, "package_path")}: build it with `make package`, or set package_path."
     }
     precondition {
       condition     = var.timeout_seconds >= local.timeout_needs_seconds
@@ -147,6 +165,7 @@ resource "aws_lambda_event_source_mapping" "this" {
   batch_size                         = var.event_source.batch_size
   maximum_batching_window_in_seconds = var.event_source.batching_window_seconds
   function_response_types            = ["ReportBatchItemFailures"]
+  tags                               = var.tags
 
   scaling_config {
     maximum_concurrency = var.event_source.maximum_concurrency

@@ -31,9 +31,69 @@ variable "role_name" {
 # What it runs
 
 variable "package_path" {
-  description = "Path of the deployment package (`make package`), relative to the root module."
+  description = "Path of the deployment package (`make package`), relative to the root module. Null: package_s3 says where it is."
   type        = string
+  default     = null
+}
+
+variable "package_s3" {
+  description = "Where the deployment package is in S3, in the function's region; `sha256` in base64 has Terraform notice a new package under the same key. Null: package_path says where it is."
+  type = object({
+    bucket  = string
+    key     = string
+    version = optional(string)
+    sha256  = optional(string)
+  })
+  default = null
+}
+
+variable "layers" {
+  description = "ARNs of layer versions, up to five, that the function gets besides its package. Default: none."
+  type        = list(string)
+  default     = []
   nullable    = false
+
+  validation {
+    condition     = length(var.layers) <= 5 && alltrue([for arn in var.layers : can(regex("^arn:aws[a-z-]*:lambda:[a-z0-9-]+:[0-9]{12}:layer:[A-Za-z0-9_-]+:[0-9]+$", arn))])
+    error_message = "layers takes up to five ARNs of layer versions."
+  }
+}
+
+variable "vpc" {
+  description = "Subnets and security groups that the function runs in; its role may then make interfaces there. It needs a way to AWS, OpenAI and Twilio. Null: no VPC."
+  type = object({
+    subnet_ids         = set(string)
+    security_group_ids = set(string)
+  })
+  default = null
+
+  validation {
+    condition     = var.vpc == null ? true : length(var.vpc.subnet_ids) > 0 && length(var.vpc.security_group_ids) > 0
+    error_message = "vpc needs a subnet and a security group at least."
+  }
+}
+
+variable "role_path" {
+  description = "Path of the role. Default: /."
+  type        = string
+  default     = "/"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^/([!-~]+/)?$", var.role_path)) && length(var.role_path) <= 512
+    error_message = "role_path begins and ends with a slash."
+  }
+}
+
+variable "permissions_boundary_arn" {
+  description = "ARN of the policy that bounds what the role may be allowed. Null: no boundary."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.permissions_boundary_arn == null ? true : can(regex("^arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy/.+$", var.permissions_boundary_arn))
+    error_message = "permissions_boundary_arn must be the ARN of an IAM policy."
+  }
 }
 
 variable "release" {
@@ -55,8 +115,9 @@ variable "runtime" {
   nullable    = false
 
   validation {
-    condition     = contains(["python3.11", "python3.12", "python3.13", "python3.14"], var.runtime)
-    error_message = "runtime must be python3.11, python3.12, python3.13 or python3.14."
+    # python3.14 came with a later provider than the one that is locked, which refuses it.
+    condition     = contains(["python3.11", "python3.12", "python3.13"], var.runtime)
+    error_message = "runtime must be python3.11, python3.12 or python3.13."
   }
 }
 
@@ -398,5 +459,12 @@ variable "secret_name_prefix" {
   description = "Path that every reference to a secret must begin with (SECRET_NAME_PREFIX); the slash after it may be left out. Default: no path."
   type        = string
   default     = ""
+  nullable    = false
+}
+
+variable "tags" {
+  description = "Tags for function, role, log group and mapping, besides the provider's default_tags. Default: none."
+  type        = map(string)
+  default     = {}
   nullable    = false
 }

@@ -5,6 +5,7 @@
 
 resource "aws_sqs_queue" "this" {
   name                       = var.name
+  tags                       = var.tags
   visibility_timeout_seconds = var.visibility_timeout_seconds
   message_retention_seconds  = var.message_retention_seconds
   max_message_size           = var.max_message_size
@@ -14,6 +15,7 @@ resource "aws_sqs_queue" "this" {
 
 resource "aws_sqs_queue" "dead_letter" {
   name                      = var.dead_letter_name
+  tags                      = var.tags
   message_retention_seconds = var.dead_letter_retention_seconds
   max_message_size          = var.max_message_size
   sqs_managed_sse_enabled   = var.kms_key_arn == null ? true : null
@@ -39,7 +41,7 @@ resource "aws_sqs_queue_redrive_allow_policy" "dead_letter" {
   queue_url = aws_sqs_queue.dead_letter.url
   redrive_allow_policy = jsonencode({
     redrivePermission = "byQueue"
-    sourceQueueArns   = [aws_sqs_queue.this.arn]
+    sourceQueueArns   = concat([aws_sqs_queue.this.arn], sort(var.dead_letter_sources))
   })
 }
 
@@ -109,19 +111,25 @@ locals {
     var.senders == null ? [] : [local.deny_unlisted],
     var.require_tls ? [merge(local.deny_plain_http, { Resource = aws_sqs_queue.this.arn })] : [],
     local.producer_statements,
+    [for statement in var.statements : jsondecode(statement)],
+  )
+
+  dead_letter_statements = concat(
+    var.require_tls ? [merge(local.deny_plain_http, { Resource = aws_sqs_queue.dead_letter.arn })] : [],
+    [for statement in var.dead_letter_statements : jsondecode(statement)],
   )
 }
 
 resource "aws_sqs_queue_policy" "this" {
-  count = var.require_tls || length(var.producers) > 0 || var.senders != null ? 1 : 0
+  count = var.require_tls || length(var.producers) > 0 || length(var.statements) > 0 || var.senders != null ? 1 : 0
 
   queue_url = aws_sqs_queue.this.url
   policy    = jsonencode({ Version = "2012-10-17", Statement = local.statements })
 }
 
 resource "aws_sqs_queue_policy" "dead_letter" {
-  count = var.require_tls ? 1 : 0
+  count = var.require_tls || length(var.dead_letter_statements) > 0 ? 1 : 0
 
   queue_url = aws_sqs_queue.dead_letter.url
-  policy    = jsonencode({ Version = "2012-10-17", Statement = [merge(local.deny_plain_http, { Resource = aws_sqs_queue.dead_letter.arn })] })
+  policy    = jsonencode({ Version = "2012-10-17", Statement = local.dead_letter_statements })
 }

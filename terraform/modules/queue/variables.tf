@@ -144,7 +144,7 @@ variable "operators" {
 }
 
 variable "function_role_name" {
-  description = "Name of the function's role, which may send where `senders` are listed: it puts off what must wait. Default: none."
+  description = "Name of the function's role, with its path and without the slash before it, which may send where `senders` are listed: it puts off what must wait. Default: none."
   type        = string
   default     = null
 }
@@ -160,4 +160,47 @@ variable "kms_key_arn" {
   description = "ARN of the KMS key that encrypts both queues. Null: SQS's own key (SSE-SQS), which is free."
   type        = string
   default     = null
+}
+
+variable "tags" {
+  description = "Tags for both queues, besides the provider's default_tags. Default: none."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+}
+
+variable "statements" {
+  description = "Statements of the queue's policy besides those of `producers` and `require_tls`, each as JSON: what was allowed or denied before Terraform came. Default: none."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for statement in var.statements : contains(["Allow", "Deny"], try(jsondecode(statement).Effect, ""))])
+    error_message = "Each of statements must be one JSON object with an Effect of Allow or Deny."
+  }
+}
+
+variable "dead_letter_statements" {
+  description = "The same for the DLQ's policy. Default: none."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for statement in var.dead_letter_statements : contains(["Allow", "Deny"], try(jsondecode(statement).Effect, ""))])
+    error_message = "Each of dead_letter_statements must be one JSON object with an Effect of Allow or Deny."
+  }
+}
+
+variable "dead_letter_sources" {
+  description = "ARNs of other queues, up to nine, that may use the DLQ too. Default: none, the DLQ is this queue's alone."
+  type        = set(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = length(var.dead_letter_sources) <= 9 && alltrue([for arn in var.dead_letter_sources : can(regex("^arn:aws[a-z-]*:sqs:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]+$", arn))])
+    error_message = "dead_letter_sources takes up to nine ARNs of standard queues."
+  }
 }

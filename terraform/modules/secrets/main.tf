@@ -17,7 +17,7 @@ resource "aws_secretsmanager_secret" "this" {
   name                    = each.key
   description             = contains(local.openai_names, each.key) ? "OpenAI API key: {\"ai_api_key\"}" : "Twilio account: {\"twilio_account_sid\", \"twilio_auth_token\" or \"twilio_api_key_sid\" and \"twilio_api_key_secret\", optional \"twilio_template_sid\", \"twilio_messaging_service_sid\"}"
   recovery_window_in_days = var.recovery_window_days
-  tags                    = var.environment_tag == null ? null : { Environment = var.environment_tag }
+  tags                    = merge(var.tags, var.environment_tag == null ? {} : { Environment = var.environment_tag })
   # Never null: Secrets Manager would leave the secret under the key it had.
   kms_key_id = coalesce(var.kms_key_arn, "alias/aws/secretsmanager")
 }

@@ -95,3 +95,10 @@ variable "environment_tag" {
   type        = string
   default     = null
 }
+
+variable "tags" {
+  description = "Tags for each secret, besides the provider's default_tags. Default: none."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+}

@@ -48,18 +48,19 @@ locals {
   )
 
   # The key that exists, and the key that encrypts: they differ between the two steps of letting one go.
-  existing_key_arn = one(module.encryption[*].key_arn)
+  existing_key_arn = var.existing.kms_key_arn == null ? one(module.encryption[*].key_arn) : var.existing.kms_key_arn
   kms_key_arn      = var.customer_managed_key ? local.existing_key_arn : null
 }
 
 module "encryption" {
   source = "../encryption"
-  count  = var.customer_managed_key || var.keep_key ? 1 : 0
+  count  = var.existing.kms_key_arn == null && (var.customer_managed_key || var.keep_key) ? 1 : 0
 
   alias          = local.names.key_alias
   log_group_name = local.names.log_group
   topic_name     = local.names.topic
   producers      = var.queue.producers
+  tags           = var.tags
 }
 
 data "aws_sqs_queue" "existing" {
@@ -103,8 +104,12 @@ module "queue" {
   producers                     = var.queue.producers
   senders                       = var.queue.senders
   operators                     = var.queue.operators
-  function_role_name            = local.names.role
+  function_role_name            = "${trimprefix(coalesce(var.function.role_path, "/"), "/")}${local.names.role}"
   require_tls                   = var.queue.require_tls
+  statements                    = var.queue.statements
+  dead_letter_statements        = var.queue.dead_letter_statements
+  dead_letter_sources           = var.queue.dead_letter_sources
+  tags                          = var.tags
   kms_key_arn                   = local.kms_key_arn
 }
 
@@ -115,6 +120,9 @@ module "conversations" {
   name                = local.names.table
   partition_key       = local.partition_key
   replies_index       = var.table.replies_index
+  indexes             = var.table.indexes
+  stream_view_type    = var.table.stream_view_type
+  tags                = var.tags
   deletion_protection = var.deletion_protection
   kms_key_arn         = local.kms_key_arn
 }
@@ -129,6 +137,7 @@ module "secrets" {
   environment_tag      = var.secrets_need_environment_tag ? var.environment : null
   recovery_window_days = var.secret_recovery_days
   value_versions       = var.secret_value_versions
+  tags                 = var.tags
   values               = var.secret_values
   kms_key_arn          = local.kms_key_arn
 }
@@ -136,30 +145,36 @@ module "secrets" {
 module "processor" {
   source = "../processor"
 
-  function_name           = local.names.function
-  role_name               = local.names.role
-  log_group_name          = local.names.log_group
-  package_path            = var.package_path
-  release                 = var.release
-  runtime                 = var.function.runtime
-  architecture            = var.function.architecture
-  memory_mb               = var.function.memory_mb
-  timeout_seconds         = var.function.timeout_seconds
-  reserved_concurrency    = var.function.reserved_concurrency
-  alias_name              = var.function.alias_name
-  pinned_version          = var.function.pinned_version
-  snap_start              = var.function.snap_start
-  tracing                 = var.function.tracing
-  code_signing_config_arn = var.function.code_signing_config_arn
-  log_retention_days      = var.function.log_retention_days
-  kms_key_arn             = local.kms_key_arn
-  usable_key_arn          = local.existing_key_arn
-  secret_key_arns         = var.secret_key_arns
-  settings                = var.function_settings
-  metrics_namespace       = local.names.metrics
-  secret_name_prefix      = var.secret_name_prefix
-  secret_names            = concat(module.secrets.secret_names, sort(var.existing_secrets))
-  secret_environment_tag  = var.secrets_need_environment_tag ? var.environment : null
+  function_name            = local.names.function
+  role_name                = local.names.role
+  log_group_name           = local.names.log_group
+  role_path                = var.function.role_path
+  permissions_boundary_arn = var.function.permissions_boundary_arn
+  vpc                      = var.function.vpc
+  layers                   = var.function.layers
+  package_path             = var.package_path
+  package_s3               = var.package_s3
+  tags                     = var.tags
+  release                  = var.release
+  runtime                  = var.function.runtime
+  architecture             = var.function.architecture
+  memory_mb                = var.function.memory_mb
+  timeout_seconds          = var.function.timeout_seconds
+  reserved_concurrency     = var.function.reserved_concurrency
+  alias_name               = var.function.alias_name
+  pinned_version           = var.function.pinned_version
+  snap_start               = var.function.snap_start
+  tracing                  = var.function.tracing
+  code_signing_config_arn  = var.function.code_signing_config_arn
+  log_retention_days       = var.function.log_retention_days
+  kms_key_arn              = local.kms_key_arn
+  usable_key_arn           = local.existing_key_arn
+  secret_key_arns          = var.secret_key_arns
+  settings                 = var.function_settings
+  metrics_namespace        = local.names.metrics
+  secret_name_prefix       = var.secret_name_prefix
+  secret_names             = concat(module.secrets.secret_names, sort(var.existing_secrets))
+  secret_environment_tag   = var.secrets_need_environment_tag ? var.environment : null
 
   event_source = merge(var.event_source, { enabled = local.deliveries_enabled_at_creation })
 
@@ -190,7 +205,9 @@ module "alerting" {
   dead_letter_queue_name    = local.queue.dead_letter_name
   kms_key_arn               = local.kms_key_arn
 
+  tags                           = var.tags
   emails                         = var.alerting.emails
+  subscriptions                  = var.alerting.subscriptions
   paging_action_arns             = var.alerting.paging_action_arns
   waiting_seconds                = var.alerting.waiting_seconds
   oldest_message_age_seconds     = var.alerting.oldest_message_age_seconds

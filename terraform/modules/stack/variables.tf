@@ -12,6 +12,18 @@ variable "environment" {
   }
 }
 
+variable "tags" {
+  description = "Tags for every resource, besides the provider's default_tags, from which none may differ in case alone: IAM refuses such a pair. Default: none."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = length(distinct([for name in keys(var.tags) : lower(name)])) == length(var.tags)
+    error_message = "Two tags differ in case alone, which IAM refuses."
+  }
+}
+
 # Names and what exists already
 
 variable "names" {
@@ -42,6 +54,7 @@ variable "existing" {
     dead_letter_queue_arn = optional(string) # its DLQ
     table_arn             = optional(string) # with a recipient_tel or primary_channel and a conversation_id
     topic_arn             = optional(string)
+    kms_key_arn           = optional(string) # encrypts instead of a key of ours; its policy lets CloudWatch Logs and alarms use it (modules/encryption)
   })
   default  = {}
   nullable = false
@@ -69,6 +82,11 @@ variable "existing" {
   validation {
     condition     = var.existing.topic_arn == null ? true : can(regex("^arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]+$", var.existing.topic_arn))
     error_message = "topic_arn must be the ARN of a standard SNS topic: CloudWatch alarms cannot publish to a FIFO one that orders by group."
+  }
+
+  validation {
+    condition     = var.existing.kms_key_arn == null ? true : can(regex("^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/.+$", var.existing.kms_key_arn))
+    error_message = "kms_key_arn must be the ARN of a KMS key, not of an alias: IAM knows a key by its own ARN."
   }
 }
 
@@ -111,6 +129,9 @@ variable "queue" {
     max_receive_count             = optional(number)          # 3
     max_message_size              = optional(number)          # 256 KiB
     require_tls                   = optional(bool)            # true
+    statements                    = optional(list(string))    # none
+    dead_letter_statements        = optional(list(string))    # none
+    dead_letter_sources           = optional(set(string))     # none
     senders                       = optional(set(string))     # nobody is denied; a set denies all others
     operators                     = optional(set(string), []) # who may redrive and replay where senders are listed
     producers = optional(map(object({
@@ -125,10 +146,19 @@ variable "queue" {
 }
 
 variable "table" {
-  description = "The table's partition key, and whether it has the index of the engine's replies service (modules/conversations)."
+  description = "The table's partition key, whether it has the index of the engine's replies service, and what others made on it (modules/conversations)."
   type = object({
-    partition_key = optional(string) # recipient_tel
-    replies_index = optional(bool)   # false
+    partition_key    = optional(string) # recipient_tel
+    replies_index    = optional(bool)   # false
+    stream_view_type = optional(string) # no stream
+    indexes = optional(map(object({     # none besides ours
+      hash_key           = string
+      hash_type          = optional(string, "S")
+      range_key          = optional(string)
+      range_type         = optional(string, "S")
+      projection_type    = optional(string, "ALL")
+      non_key_attributes = optional(list(string))
+    })))
   })
   default  = {}
   nullable = false
@@ -210,9 +240,20 @@ variable "secret_values" {
 # Function
 
 variable "package_path" {
-  description = "Path of the deployment package, from the folder of the root module."
+  description = "Path of the deployment package, from the folder of the root module. Null: package_s3 says where it is."
   type        = string
-  nullable    = false
+  default     = null
+}
+
+variable "package_s3" {
+  description = "Where the deployment package is in S3 (modules/processor). Null: package_path says where it is."
+  type = object({
+    bucket  = string
+    key     = string
+    version = optional(string)
+    sha256  = optional(string)
+  })
+  default = null
 }
 
 variable "release" {
@@ -224,17 +265,24 @@ variable "release" {
 variable "function" {
   description = "The Lambda function (modules/processor)."
   type = object({
-    runtime                 = optional(string) # python3.13
-    architecture            = optional(string) # arm64
-    memory_mb               = optional(number) # 1024
-    timeout_seconds         = optional(number) # 300
-    reserved_concurrency    = optional(number) # none
-    alias_name              = optional(string) # none: the queue invokes $LATEST
-    pinned_version          = optional(number) # none: the alias moves to what is deployed
-    snap_start              = optional(bool)   # false; needs alias_name
-    tracing                 = optional(bool)   # false
-    code_signing_config_arn = optional(string) # none
-    log_retention_days      = optional(number) # 365
+    runtime                  = optional(string)       # python3.13
+    architecture             = optional(string)       # arm64
+    memory_mb                = optional(number)       # 1024
+    timeout_seconds          = optional(number)       # 300
+    reserved_concurrency     = optional(number)       # none
+    alias_name               = optional(string)       # none: the queue invokes $LATEST
+    pinned_version           = optional(number)       # none: the alias moves to what is deployed
+    snap_start               = optional(bool)         # false; needs alias_name
+    tracing                  = optional(bool)         # false
+    code_signing_config_arn  = optional(string)       # none
+    log_retention_days       = optional(number)       # 365
+    layers                   = optional(list(string)) # none
+    role_path                = optional(string)       # /
+    permissions_boundary_arn = optional(string)       # none
+    vpc = optional(object({                           # none
+      subnet_ids         = set(string)
+      security_group_ids = set(string)
+    }))
   })
   default  = {}
   nullable = false
@@ -297,14 +345,18 @@ variable "event_source" {
 variable "alerting" {
   description = "Who is told, and when (modules/alerting)."
   type = object({
-    emails                         = optional(set(string)) # nobody
-    paging_action_arns             = optional(set(string)) # none
-    oldest_message_age_seconds     = optional(number)      # 900
-    waiting_seconds                = optional(number)      # 3600
-    failed_events_per_five_minutes = optional(number)      # 25
-    no_messages_sent_minutes       = optional(number)      # no such alarm
-    saved_queries                  = optional(bool)        # true
-    token_prices_usd_per_million = optional(object({       # gpt-6-luna
+    emails             = optional(set(string)) # nobody
+    paging_action_arns = optional(set(string)) # none
+    subscriptions = optional(map(object({      # none
+      protocol = string
+      endpoint = string
+    })))
+    oldest_message_age_seconds     = optional(number) # 900
+    waiting_seconds                = optional(number) # 3600
+    failed_events_per_five_minutes = optional(number) # 25
+    no_messages_sent_minutes       = optional(number) # no such alarm
+    saved_queries                  = optional(bool)   # true
+    token_prices_usd_per_million = optional(object({  # gpt-6-luna
       input  = optional(number, 0.10)
       output = optional(number, 0.50)
     }))

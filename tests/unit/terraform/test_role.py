@@ -75,7 +75,7 @@ POLLER = {"sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"}
 """What Lambda does in the name of the role. Source: AWS Lambda Developer Guide, "Creating and configuring an Amazon SQS
 event source mapping"."""
 
-SERVICES_OF_LAMBDA = {"logs", "xray", "kms"}
+SERVICES_OF_LAMBDA = {"ec2", "logs", "xray", "kms"}
 """Services that others ask in the role's name (Lambda, SQS, DynamoDB, Secrets Manager); the function never does."""
 
 

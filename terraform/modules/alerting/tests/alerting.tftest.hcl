@@ -258,3 +258,21 @@ run "names_can_be_kept" {
     error_message = "The topic lets the critical alarm publish under its own name too."
   }
 }
+
+run "others_are_told_by_any_protocol" {
+  variables {
+    subscriptions = { pager = { protocol = "https", endpoint = "https://pager.example/alarms" } }
+  }
+  assert {
+    condition     = aws_sns_topic_subscription.this["pager"].protocol == "https" && aws_sns_topic_subscription.this["pager"].endpoint == "https://pager.example/alarms"
+    error_message = "Not every team reads e-mail."
+  }
+}
+
+run "a_protocol_is_one_of_sns" {
+  command = plan
+  variables {
+    subscriptions = { pager = { protocol = "carrier-pigeon", endpoint = "roof" } }
+  }
+  expect_failures = [var.subscriptions]
+}

@@ -119,3 +119,46 @@ run "the_replies_service_finds_conversations_where_its_index_is_asked_for" {
     error_message = "The index has the name, the keys and the projection that the service reads."
   }
 }
+
+run "indexes_and_a_stream_of_others_stay" {
+  variables {
+    indexes          = { by-number = { hash_key = "channel", range_key = "sequence", range_type = "N", projection_type = "KEYS_ONLY" }, by-key = { hash_key = "conversation_id" } }
+    stream_view_type = "NEW_IMAGE"
+  }
+  assert {
+    condition     = toset([for index in aws_dynamodb_table.this.global_secondary_index : index.name]) == toset(["needs-attention-index", "by-number", "by-key"])
+    error_message = "An index that somebody reads must not be dropped."
+  }
+  assert {
+    condition     = { for attribute in aws_dynamodb_table.this.attribute : attribute.name => attribute.type } == { recipient_tel = "S", conversation_id = "S", needs_attention = "S", updated_at = "S", channel = "S", sequence = "N" }
+    error_message = "Every key of an index is an attribute, and each once."
+  }
+  assert {
+    condition     = aws_dynamodb_table.this.stream_enabled && aws_dynamodb_table.this.stream_view_type == "NEW_IMAGE"
+    error_message = "A stream that somebody reads must not end."
+  }
+}
+
+run "an_index_has_keys_of_a_type" {
+  command = plan
+  variables {
+    indexes = { other = { hash_key = "a", hash_type = "BOOL" } }
+  }
+  expect_failures = [var.indexes]
+}
+
+run "our_own_indexes_are_ours" {
+  command = plan
+  variables {
+    indexes = { needs-attention-index = { hash_key = "needs_attention" } }
+  }
+  expect_failures = [var.indexes]
+}
+
+run "a_stream_shows_what_dynamodb_can_show" {
+  command = plan
+  variables {
+    stream_view_type = "ALL"
+  }
+  expect_failures = [var.stream_view_type]
+}

@@ -3,7 +3,7 @@ mock_provider "aws" {
     defaults = { account_id = "111122223333" }
   }
   mock_data "aws_partition" {
-    defaults = { partition = "aws" }
+    defaults = { partition = "aws", dns_suffix = "amazonaws.com" }
   }
   # `name` is what provider 5 answers, `region` what 6 does; the other is ignored.
   mock_data "aws_region" {

@@ -1,6 +1,9 @@
 # What the module builds. rules.tftest.hcl has what it refuses.
 
 mock_provider "aws" {
+  mock_data "aws_partition" {
+    defaults = { dns_suffix = "amazonaws.com" }
+  }
   mock_resource "aws_cloudwatch_log_group" {
     defaults = { arn = "arn:aws:logs:eu-central-1:111122223333:log-group:/aws/lambda/whatsapp-channel-processor-dev" }
   }
@@ -458,5 +461,78 @@ run "without_that_choice_a_secret_needs_no_tag" {
   assert {
     condition     = [for statement in jsondecode(output.role_policy).Statement : statement.Sid if statement.Sid == "ReadSecrets" && can(statement.Condition)] == []
     error_message = "Secrets made by hand have no tag."
+  }
+}
+
+run "a_company_bounds_the_role_and_says_where_it_is" {
+  variables {
+    role_path                = "/apps/whatsapp/"
+    permissions_boundary_arn = "arn:aws:iam::111122223333:policy/boundary"
+  }
+  assert {
+    condition     = aws_iam_role.this.path == "/apps/whatsapp/" && aws_iam_role.this.permissions_boundary == "arn:aws:iam::111122223333:policy/boundary"
+    error_message = "Without them a strict account refuses the role."
+  }
+}
+
+run "in_a_vpc_the_role_may_make_interfaces" {
+  variables {
+    vpc = { subnet_ids = ["subnet-1", "subnet-2"], security_group_ids = ["sg-1"] }
+  }
+  assert {
+    condition     = aws_lambda_function.this.vpc_config[0].subnet_ids == toset(["subnet-1", "subnet-2"]) && aws_lambda_function.this.vpc_config[0].security_group_ids == toset(["sg-1"])
+    error_message = "The function runs where it is told."
+  }
+  assert {
+    condition     = contains(local.capabilities.MakeInterfaces.actions, "ec2:CreateNetworkInterface")
+    error_message = "Without interfaces Lambda refuses the function."
+  }
+}
+
+run "without_a_vpc_the_role_may_not_touch_a_network" {
+  assert {
+    condition     = length(aws_lambda_function.this.vpc_config) == 0 && !strcontains(local.policy, "ec2:")
+    error_message = "No right that is not needed."
+  }
+}
+
+run "the_package_may_be_in_s3" {
+  variables {
+    package_path = null
+    package_s3   = { bucket = "artifacts", key = "processor.zip", version = "v1", sha256 = "aGFzaA==" }
+    layers       = ["arn:aws:lambda:eu-central-1:111122223333:layer:extension:3"]
+  }
+  assert {
+    condition     = [aws_lambda_function.this.s3_bucket, aws_lambda_function.this.s3_key, aws_lambda_function.this.s3_object_version, aws_lambda_function.this.source_code_hash] == ["artifacts", "processor.zip", "v1", "aGFzaA=="] && aws_lambda_function.this.filename == null
+    error_message = "A repository that has the package in S3 deploys it from there."
+  }
+  assert {
+    condition     = aws_lambda_function.this.layers == tolist(["arn:aws:lambda:eu-central-1:111122223333:layer:extension:3"])
+    error_message = "Layers come along."
+  }
+}
+
+run "tags_are_on_everything_that_takes_them" {
+  variables {
+    tags = { team = "messaging" }
+  }
+  assert {
+    condition     = alltrue([for tags in [aws_lambda_function.this.tags, aws_iam_role.this.tags, aws_cloudwatch_log_group.this.tags, aws_lambda_event_source_mapping.this.tags] : tags == tomap({ team = "messaging" })])
+    error_message = "A module that is called from elsewhere tags what it makes."
+  }
+}
+
+run "services_are_named_in_any_partition" {
+  override_data {
+    target = data.aws_partition.this
+    values = { dns_suffix = "amazonaws.com.cn" }
+  }
+  variables {
+    queue_arn   = "arn:aws-cn:sqs:cn-north-1:111122223333:queue"
+    kms_key_arn = "arn:aws-cn:kms:cn-north-1:111122223333:key/k"
+  }
+  assert {
+    condition     = strcontains(local.policy, "dynamodb.cn-north-1.amazonaws.com.cn") && strcontains(local.policy, "arn:aws-cn:secretsmanager:cn-north-1:")
+    error_message = "China's services end in another suffix."
   }
 }

@@ -324,3 +324,43 @@ run "a_key_of_secrets_is_no_alias" {
   }
   expect_failures = [var.secret_key_arns]
 }
+
+run "a_path_of_a_role_ends_in_a_slash" {
+  command = plan
+  variables {
+    role_path = "/apps"
+  }
+  expect_failures = [var.role_path]
+}
+
+run "a_boundary_is_a_policy" {
+  command = plan
+  variables {
+    permissions_boundary_arn = "arn:aws:iam::111122223333:role/boundary"
+  }
+  expect_failures = [var.permissions_boundary_arn]
+}
+
+run "a_vpc_has_a_security_group" {
+  command = plan
+  variables {
+    vpc = { subnet_ids = ["subnet-1"], security_group_ids = [] }
+  }
+  expect_failures = [var.vpc]
+}
+
+run "a_layer_has_a_version" {
+  command = plan
+  variables {
+    layers = ["arn:aws:lambda:eu-central-1:111122223333:layer:extension"]
+  }
+  expect_failures = [var.layers]
+}
+
+run "the_package_is_in_one_place" {
+  command = plan
+  variables {
+    package_s3 = { bucket = "artifacts", key = "processor.zip" }
+  }
+  expect_failures = [aws_lambda_function.this]
+}

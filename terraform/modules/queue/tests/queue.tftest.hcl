@@ -316,3 +316,47 @@ run "everyone_is_no_operator" {
   }
   expect_failures = [var.operators]
 }
+
+run "what_others_were_allowed_before_stays" {
+  variables {
+    statements             = ["{\"Sid\":\"Peek\",\"Effect\":\"Allow\",\"Principal\":{\"AWS\":\"111122223333\"},\"Action\":\"sqs:ReceiveMessage\",\"Resource\":\"*\"}"]
+    dead_letter_statements = ["{\"Sid\":\"Drain\",\"Effect\":\"Allow\",\"Principal\":{\"AWS\":\"111122223333\"},\"Action\":\"sqs:DeleteMessage\",\"Resource\":\"*\"}"]
+    dead_letter_sources    = ["arn:aws:sqs:eu-central-1:111122223333:neighbour"]
+  }
+  assert {
+    condition     = [for statement in jsondecode(aws_sqs_queue_policy.this[0].policy).Statement : statement.Sid] == ["DenyPlainHttp", "Peek"]
+    error_message = "Statements are added, word for word."
+  }
+  assert {
+    condition     = [for statement in jsondecode(aws_sqs_queue_policy.dead_letter[0].policy).Statement : statement.Sid] == ["DenyPlainHttp", "Drain"]
+    error_message = "The DLQ's too."
+  }
+  assert {
+    condition     = jsondecode(aws_sqs_queue_redrive_allow_policy.dead_letter.redrive_allow_policy).sourceQueueArns == [aws_sqs_queue.this.arn, "arn:aws:sqs:eu-central-1:111122223333:neighbour"]
+    error_message = "Another queue must not lose its way to the DLQ."
+  }
+}
+
+run "a_statement_is_one" {
+  command = plan
+  variables {
+    statements = ["[]"]
+  }
+  expect_failures = [var.statements]
+}
+
+run "a_statement_of_the_dlq_is_one" {
+  command = plan
+  variables {
+    dead_letter_statements = ["nothing"]
+  }
+  expect_failures = [var.dead_letter_statements]
+}
+
+run "a_source_of_the_dlq_is_a_queue" {
+  command = plan
+  variables {
+    dead_letter_sources = ["neighbour"]
+  }
+  expect_failures = [var.dead_letter_sources]
+}

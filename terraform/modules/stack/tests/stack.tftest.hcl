@@ -284,3 +284,29 @@ run "a_secret_of_another_environment_can_be_closed" {
     error_message = "Secrets are tagged and the role asks for the tag, or neither."
   }
 }
+
+run "a_key_that_exists_encrypts" {
+  variables {
+    existing = { kms_key_arn = "arn:aws:kms:eu-central-1:111122223333:key/theirs" }
+  }
+  assert {
+    condition     = length(module.encryption) == 0 && output.kms_key_arn == "arn:aws:kms:eu-central-1:111122223333:key/theirs" && strcontains(output.role_policy, "key/theirs")
+    error_message = "A company's own key is used, and none is made beside it."
+  }
+}
+
+run "an_alias_is_no_key" {
+  command = plan
+  variables {
+    existing = { kms_key_arn = "arn:aws:kms:eu-central-1:111122223333:alias/theirs" }
+  }
+  expect_failures = [var.existing]
+}
+
+run "two_tags_differ_in_more_than_case" {
+  command = plan
+  variables {
+    tags = { Team = "a", team = "b" }
+  }
+  expect_failures = [var.tags]
+}

@@ -41,3 +41,7 @@ mock_data "aws_sqs_queue" {
     url = "https://sqs.eu-central-1.amazonaws.com/111122223333/existing"
   }
 }
+
+mock_data "aws_partition" {
+  defaults = { partition = "aws", dns_suffix = "amazonaws.com" }
+}
