@@ -34,7 +34,7 @@ endif
 endif
 
 .PHONY: help demo dev setup test check lint format typecheck test-unit simulate simulate-quick fuzz chaos bench \
-	test-integration test-around test-phone browser tf-check tf-test audit scan verify-package package environment plan deploy destroy ops lock schema clean
+	test-integration test-around test-phone browser tf-check tf-test audit scan verify-package package environment plan deploy adopt destroy ops lock schema clean
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -115,6 +115,9 @@ plan: environment package ## Show what a deployment would change (ENV=dev)
 
 deploy: environment package ## Deploy (ENV=dev)
 	@$(RUN) -m tools.terraform deploy --env $(call quoted,$(ENV))
+
+adopt: package ## Take over what was made by hand, without losing anything (ENV=dev)
+	@$(RUN) -m tools.terraform adopt --env $(call quoted,$(ENV))
 
 destroy: $(READY) ## Destroy an environment that is not protected (ENV=dev)
 	@$(RUN) -m tools.terraform destroy --env $(call quoted,$(ENV))

@@ -1,13 +1,16 @@
 """One environment, in one account and region, with its state: every check that comes before a change."""
 
+import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import boto3
 
+from tools.infrastructure.adoption.clients import clients_of
+from tools.infrastructure.adoption.present import SECRET, present, refuse_present
 from tools.infrastructure.aws import Account, who_am_i
 from tools.infrastructure.environment import Environment
 from tools.infrastructure.errors import TerraformError
@@ -23,10 +26,11 @@ from tools.infrastructure.migration import (
 from tools.infrastructure.package import refuse_mismatch
 from tools.infrastructure.place import check_pins, check_state
 from tools.infrastructure.plan import Plan
-from tools.infrastructure.release import describe_release
+from tools.infrastructure.release import deployed_release, describe_release
 from tools.infrastructure.runner import CHANGES, ROOT_MODULE, Terraform, check_version
 from tools.infrastructure.secret_names import TakenName, refuse_foreign, restore, taken_names
 from tools.infrastructure.sharing import refuse_shared
+from tools.infrastructure.versions import KEPT, prune_if_allowed
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +76,15 @@ class Stack:
             self.var_file,
             accepted=(0, CHANGES),
         )
-        return Plan.parse(self.terraform.read("show", "-json", str(saved))) if code == CHANGES else None
+        return self.read(saved) if code == CHANGES else None
+
+    def planned(self, saved: Path) -> Plan:
+        """Plan without showing it, and return all of it."""
+        self.terraform.read("plan", "-input=false", f"-out={saved}", self.var_file)
+        return self.read(saved)
+
+    def read(self, saved: Path) -> Plan:
+        return Plan.parse(self.terraform.read("show", "-json", str(saved)))
 
     def apply(self, saved: Path) -> None:
         self.terraform.run("apply", "-input=false", str(saved))
@@ -80,10 +92,15 @@ class Stack:
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """A stack in the one place that its state belongs to."""
+    """A stack in the one place that its state belongs to.
+
+    Attributes:
+        empty: Whether the state holds nothing yet.
+    """
 
     account: Account
     stack: Stack
+    empty: bool = False
 
     @classmethod
     def opened(cls, environment: Environment, account: Account) -> "Deployment":
@@ -93,15 +110,19 @@ class Deployment:
             TerraformError: The state belongs to another account or region.
         """
         stack = Stack.initialised(environment, region=account.region)
-        check_state(environment.name, stack.terraform.read("state", "pull"), account)
-        return cls(account, stack)
+        state = stack.terraform.read("state", "pull")
+        check_state(environment.name, state, account)
+        if "TF_VAR_release" not in os.environ and (release := deployed_release(state, environment.package)):
+            environ = {**stack.terraform.environ, "TF_VAR_release": release}
+            stack = replace(stack, terraform=replace(stack.terraform, environ=environ))
+        return cls(account, stack, empty=not json.loads(state or "{}").get("resources"))
 
     def judge(self, plan: Plan, named: Sequence[str]) -> list[TakenName]:
         """Return the secrets to restore before the plan is applied.
 
         Raises:
-            TerraformError: The plan would lose something whose address was not named, fail half way, work in another
-                region, or deploy a package that does not run there.
+            TerraformError: The plan would lose something whose address was not named, create what exists, fail half
+                way, work in another region, or deploy a package that does not run there.
         """
         environment = self.stack.environment
         if plan.variables.get("aws_region") not in (None, self.account.region):
@@ -111,14 +132,31 @@ class Deployment:
             )
         refuse_mismatch(plan, environment.root, environment.name, emulated=self.account.endpoint is not None)
         refuse(losses(plan), named)
-        taken = taken_names(plan, boto3.client("secretsmanager", region_name=self.account.region))
+        there = present(plan, clients_of(self.account.region), without=(SECRET,))
+        refuse_present(there, environment.name, empty=self.empty)
+        secrets = boto3.client("secretsmanager", region_name=self.account.region)
+        taken = taken_names(plan, secrets, environment.tag_names)
         refuse_foreign(taken, environment.name)
         return taken
 
     def judge_destruction(self, plan: Plan, named: Sequence[str]) -> None:
         """Refuse to delete secrets that another environment of the account lives on."""
         tagging = boto3.client("resourcegroupstaggingapi", region_name=self.account.region)
-        refuse_shared(plan, self.stack.environment.name, tagging, list(named))
+        environment = self.stack.environment
+        refuse_shared(plan, environment.name, tagging, list(named), environment.tag_names)
+
+    def apply(self, saved: Path) -> str | None:
+        """Apply a plan, then delete old versions of the function; return what was done about them, for a person."""
+        self.stack.apply(saved)
+        outputs = self.stack.terraform.outputs()
+        function = str(outputs.get("function_name") or "")
+        if not function:
+            return None
+        client = boto3.client("lambda", region_name=self.account.region)
+        gone, stopped = prune_if_allowed(client, function)
+        if stopped:
+            return f"Old versions of the function were left: {stopped}"
+        return f"Versions {', '.join(gone)} of the function are deleted; the newest {KEPT} stay." if gone else None
 
     def restore(self, secret: TakenName) -> None:
         """Take back the deletion of a secret of ours, and give it its place in the state."""

@@ -37,7 +37,7 @@ def migrate(root: Path, workspace: str, environ: Mapping[str, str], backend: Pat
     Raises:
         TerraformError: There is nothing to move, another state is in the way, or what arrived is not what was sent.
     """
-    old = _remembered(root, Path(environ["TF_DATA_DIR"]))
+    old = remembered_backend(root, Path(environ["TF_DATA_DIR"]))
     with TemporaryDirectory(prefix="state-") as folder:
         source = _Store(Path(folder, "old"), environ)
         source.open(old)
@@ -132,7 +132,7 @@ def backend_blocks(root: Path) -> list[Path]:
     return [path for path in sorted(root.glob("*.tf")) if pattern.search(path.read_text(encoding="utf-8"))]
 
 
-def _remembered(root: Path, data: Path) -> dict[str, Any]:
+def remembered_backend(root: Path, data: Path) -> dict[str, Any]:
     """Return the backend that the data folder was last initialised with; without one the state lies in the root."""
     if remembers_backend(data):
         backend = json.loads((data / "terraform.tfstate").read_text(encoding="utf-8"))["backend"]

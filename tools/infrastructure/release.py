@@ -1,5 +1,8 @@
 """The name of the code that is deployed, for VERSION on every log line."""
 
+import base64
+import hashlib
+import json
 import re
 import subprocess
 from pathlib import Path
@@ -20,3 +23,25 @@ def describe_release(repository: Path) -> str:
     except (OSError, subprocess.CalledProcessError):
         return UNKNOWN
     return re.sub(r"[^A-Za-z0-9_.+-]", "-", said)[:64] or UNKNOWN
+
+
+def deployed_release(state: str, package: Path) -> str | None:
+    """Return the release that the state's function was deployed as, if its package is this one.
+
+    A commit that leaves the package as it is then deploys nothing, and publishes no version of the function.
+
+    Args:
+        state: What `terraform state pull` prints; empty if there is none.
+    """
+    if not package.is_file():
+        return None
+    digest = base64.b64encode(hashlib.sha256(package.read_bytes()).digest()).decode()
+    for resource in json.loads(state or "{}").get("resources", []):
+        if resource["type"] != "aws_lambda_function":
+            continue
+        for instance in resource["instances"]:
+            function = instance["attributes"]
+            if function.get("source_code_hash") == digest:
+                environment = (function.get("environment") or [{}])[0]
+                return (environment.get("variables") or {}).get("VERSION")
+    return None

@@ -21,6 +21,9 @@ OLDEST = (1, 11)
 
 _OLDEST_AND_WHERE = f"{'.'.join(map(str, OLDEST))} or later from https://developer.hashicorp.com/terraform/install"
 
+_COMMANDS_OF_COMMANDS = ("providers", "state", "workspace")
+"""Commands that take another one as their first argument, before any option."""
+
 CHANGES = 2
 """Exit code of `plan -detailed-exitcode` where something would change."""
 
@@ -88,7 +91,8 @@ class Terraform:
     def run(self, *arguments: str, accepted: Sequence[int] = (0,)) -> int:
         """Run a command in plain sight, or into the log, and return its exit code, which must be an accepted one."""
         plain = [] if self.log is None and sys.stdout.isatty() else ["-no-color"]
-        command = [*arguments[:1], *plain, *arguments[1:]]
+        words = 2 if arguments[0] in _COMMANDS_OF_COMMANDS else 1
+        command = [*arguments[:words], *plain, *arguments[words:]]
         if self.log is None:
             code = _wait(self._start(command, self._environ())).returncode
             shown = "its message is above"

@@ -4,11 +4,13 @@ A deleted secret keeps its name, and its value, for the days of its recovery win
 Either makes `terraform apply` fail half way.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from tools.infrastructure.environment import TAGS
 from tools.infrastructure.errors import TerraformError
 from tools.infrastructure.plan import Plan
 
@@ -35,7 +37,13 @@ class TakenName:
     deleted: bool
 
 
-def taken_names(plan: Plan, client: "SecretsManagerClient") -> list[TakenName]:
+def owner_of(secret: Mapping[str, Any], names: Mapping[str, str] = TAGS) -> str | None:
+    """Return the environment of this project whose Terraform made a secret."""
+    tags = {tag["Key"]: tag["Value"] for tag in secret.get("Tags", [])}
+    return tags.get(names["environment"]) if tags.get(names["project"]) == PROJECT else None
+
+
+def taken_names(plan: Plan, client: "SecretsManagerClient", tag_names: Mapping[str, str] = TAGS) -> list[TakenName]:
     """Look up the name of every secret that the plan would create."""
     found = []
     for change in plan.of_type("aws_secretsmanager_secret"):
@@ -47,8 +55,7 @@ def taken_names(plan: Plan, client: "SecretsManagerClient") -> list[TakenName]:
             if exc.response["Error"]["Code"] == "ResourceNotFoundException":
                 continue
             raise TerraformError(f"Whether the secret {change.after['name']} exists cannot be seen: {exc}") from exc
-        tags = {tag["Key"]: tag["Value"] for tag in secret.get("Tags", [])}
-        owner = tags.get("Environment") if tags.get("Project") == PROJECT else None
+        owner = owner_of(dict(secret), tag_names)
         found.append(
             TakenName(change.address, change.after["name"], secret["ARN"], owner, deleted="DeletedDate" in secret)
         )

@@ -4,9 +4,10 @@ Secret names carry no environment, so one environment's secret can serve another
 takes it from the second.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from tools.infrastructure.environment import TAGS
 from tools.infrastructure.errors import TerraformError
 from tools.infrastructure.plan import Plan
 from tools.infrastructure.secret_names import PROJECT
@@ -18,7 +19,13 @@ KINDS = ("openai-api-key", "whatsapp-credentials")
 """The kinds of secret; each stands as a segment in a secret's name."""
 
 
-def refuse_shared(plan: Plan, environment: str, client: "ResourceGroupsTaggingAPIClient", named: list[str]) -> None:
+def refuse_shared(
+    plan: Plan,
+    environment: str,
+    client: "ResourceGroupsTaggingAPIClient",
+    named: list[str],
+    tag_names: Mapping[str, str] = TAGS,
+) -> None:
     """Refuse to delete secrets of a kind that another environment here needs and has none of.
 
     Raises:
@@ -31,7 +38,9 @@ def refuse_shared(plan: Plan, environment: str, client: "ResourceGroupsTaggingAP
     ]
     if not going:
         return
-    functions, secrets = (_by_environment(client, kind) for kind in ("lambda:function", "secretsmanager:secret"))
+    functions, secrets = (
+        _by_environment(client, kind, tag_names) for kind in ("lambda:function", "secretsmanager:secret")
+    )
     lines, options = [], []
     for change in going:
         name = str(change.before.get("name"))
@@ -52,20 +61,24 @@ def refuse_shared(plan: Plan, environment: str, client: "ResourceGroupsTaggingAP
         )
 
 
-def _by_environment(client: "ResourceGroupsTaggingAPIClient", kind: str) -> dict[str, list[str]]:
+def _by_environment(
+    client: "ResourceGroupsTaggingAPIClient", kind: str, tag_names: Mapping[str, str]
+) -> dict[str, list[str]]:
     """Return the ARNs of this project's resources of one kind, by environment."""
     found: dict[str, list[str]] = {}
-    for arn, environment in _tagged(client, kind):
+    for arn, environment in _tagged(client, kind, tag_names):
         found.setdefault(environment, []).append(arn)
     return found
 
 
-def _tagged(client: "ResourceGroupsTaggingAPIClient", kind: str) -> Iterator[tuple[str, str]]:
+def _tagged(
+    client: "ResourceGroupsTaggingAPIClient", kind: str, tag_names: Mapping[str, str]
+) -> Iterator[tuple[str, str]]:
     pages = client.get_paginator("get_resources").paginate(
-        TagFilters=[{"Key": "Project", "Values": [PROJECT]}], ResourceTypeFilters=[kind]
+        TagFilters=[{"Key": tag_names["project"], "Values": [PROJECT]}], ResourceTypeFilters=[kind]
     )
     for page in pages:
         for resource in page["ResourceTagMappingList"]:
             tags = {tag["Key"]: tag["Value"] for tag in resource.get("Tags", [])}
-            if "Environment" in tags:
-                yield resource["ResourceARN"], tags["Environment"]
+            if tag_names["environment"] in tags:
+                yield resource["ResourceARN"], tags[tag_names["environment"]]

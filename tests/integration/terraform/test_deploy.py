@@ -4,26 +4,16 @@ The command runs in a copy of the tools and of terraform/, against an engine tha
 """
 
 import io
-import json
 import os
-import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 from zipfile import ZipFile
 
 import pytest
 
 from sandbox.engines.engine import REGION
 from sandbox.engines.ministack import MiniStack
-from sandbox.harness.aws import Aws
-from sandbox.harness.packaging import build_package
-from sandbox.harness.plan import QUICK, merged
-from sandbox.harness.progress import Timeline, say_nothing
-from sandbox.harness.startup import terraform_environ
-from tools.infrastructure.runner import Terraform
+from tests.integration.terraform.operator import Operator
 
 pytestmark = [
     pytest.mark.integration,
@@ -31,79 +21,10 @@ pytestmark = [
     pytest.mark.skipif(os.environ.get("ENGINE") == "localstack", reason="its own engine is MiniStack"),
 ]
 
-REPOSITORY = Path(__file__).parents[3]
 OPENAI = "openai-api-key/whatsapp"
 TWILIO = "whatsapp-credentials/acme/winter/twilio"
 TWILIO_ADDRESS = f'module.stack.module.secrets.aws_secretsmanager_secret.this["{TWILIO}"]'
 POLICY_ADDRESS = "module.stack.module.processor.aws_iam_role_policy.this"
-
-
-class Operator:
-    """Somebody with a checkout, credentials and two environments."""
-
-    def __init__(self, folder: Path, engine: MiniStack) -> None:
-        shutil.copytree(REPOSITORY / "tools", folder / "tools", ignore=shutil.ignore_patterns("__pycache__"))
-        self._folder = folder
-        self._root = Terraform.copied_to(folder / "terraform", {}).folder
-        self._environ = terraform_environ(engine.environ())
-        self._region = REGION
-        self.aws = Aws("ministack", engine.endpoint, engine.credentials)
-        target = engine.target()
-        self.another_runtime = "python3.12" if target.python != "3.12" else "python3.13"
-        self._variables = merged(
-            QUICK,
-            engine.traits.variables,
-            {
-                "deletion_protection": False,
-                "secret_recovery_days": 7,
-                "companies": {"acme": ["spring", "winter"]},
-                "package_path": str(build_package(target, Timeline(say_nothing))),
-                "function": {"runtime": f"python{target.python}", "architecture": target.architecture},
-            },
-        )
-
-    def write(self, env: str, **variables: Any) -> None:
-        """Write the file of an environment: HCL takes JSON values."""
-        given = {**merged(self._variables, variables), "environment": env}
-        if "companies" in variables:
-            given["companies"] = variables["companies"]
-        text = "".join(f"{name} = {json.dumps(value)}\n" for name, value in given.items())
-        (self._root / "environments" / f"{env}.tfvars").write_text(text, encoding="utf-8")
-
-    def run(self, *arguments: str, **environ: str) -> str:
-        """Run the command, which must succeed, and return all it said."""
-        done = self._run(*arguments, **environ)
-        assert done.returncode == 0, done.stdout
-        return done.stdout
-
-    def refused(self, *arguments: str, **environ: str) -> str:
-        done = self._run(*arguments, **environ)
-        assert done.returncode == 1, done.stdout
-        return done.stdout
-
-    def _run(self, *arguments: str, **environ: str) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(
-            [sys.executable, "-m", "tools.terraform", *arguments],
-            cwd=self._folder,
-            env={**self._environ, **environ},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-            encoding="utf-8",
-        )
-
-    # What is there
-
-    def mapping(self) -> dict[str, Any]:
-        mappings = self.aws.client("lambda").list_event_source_mappings()["EventSourceMappings"]
-        return dict(mappings[0])
-
-    def switch(self, *, on: bool) -> None:
-        self.aws.client("lambda").update_event_source_mapping(UUID=self.mapping()["UUID"], Enabled=on)
-
-    def secret(self, name: str) -> dict[str, Any]:
-        return dict(self.aws.client("secretsmanager").describe_secret(SecretId=name))
 
 
 @pytest.fixture
