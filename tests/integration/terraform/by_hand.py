@@ -69,13 +69,16 @@ class ByHand:
         return f"arn:aws:sqs:{REGION}:{ACCOUNT}:neighbour"
 
     def messages(self, *, waiting: int, in_flight: int, dead: int) -> None:
-        sqs = self._aws.client("sqs")
-        for url, count in ((self.queue_url, in_flight), (self.queue_url, waiting), (self.dead_letter_url, dead)):
-            for number in range(count):
-                sqs.send_message(QueueUrl=url, MessageBody=f"message {number}")
-            if count == in_flight and url == self.queue_url:
-                for _ in range(count):
-                    sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=1)
+        """Send messages; those in flight are received and kept, so they are sent before the others."""
+        self._send(self.queue_url, in_flight)
+        for _ in range(in_flight):
+            self._aws.client("sqs").receive_message(QueueUrl=self.queue_url, MaxNumberOfMessages=1)
+        self._send(self.queue_url, waiting)
+        self._send(self.dead_letter_url, dead)
+
+    def _send(self, url: str, count: int) -> None:
+        for number in range(count):
+            self._aws.client("sqs").send_message(QueueUrl=url, MessageBody=f"message {number}")
 
     def table(self, *, local_index: bool = False, others: bool = False) -> None:
         """Make the table with records of the original component, which has no `expires_at`."""
