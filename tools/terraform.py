@@ -180,6 +180,9 @@ def _adopt(adoption: Adoption, accept: list[str], *, yes: bool) -> None:
     stack = _told(deployment.stack)
     with stack.saved_plan() as saved:
         there = adoption.present(saved)
+        if not there:
+            console.print(f"There is nothing to adopt under the names of {env}: `make deploy ENV={env}` makes it all.")
+            return
         with adoption.importing(there):
             planned = stack.plan(saved)
             if planned is None:
