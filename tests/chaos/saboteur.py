@@ -17,21 +17,24 @@ from unittest.mock import patch
 from urllib.parse import urlsplit
 
 import composition
+import core.wiring
 from core.batch import BatchProcessor
+from core.delivery import Delivery
 from core.outbox import Outbox
 from core.reconciler import Reconciler
 from core.wiring import Ports, wire
+from utils.deadline import Deadline
 from utils.settings import Settings
 
 SWITCHBOARD = "CHAOS_SWITCHBOARD_URL"
 MUTANT = "CHAOS_MUTANT"
 
 STEPS = {
-    "store": ("create", "take_over", "record_run", "intend", "record_unknown", "close", "fail"),
+    "store": ("create", "take_over", "resume", "record_run", "intend", "record_unknown", "close", "fail", "postpone"),
     "secrets": ("twilio", "openai"),
     "model": ("open_thread", "start_run", "fetch_run"),
     "whatsapp": ("send", "list_messages"),
-    "queue": ("hide",),
+    "queue": ("hide", "put"),
 }
 """The calls of the ports before and after which a process may die."""
 
@@ -55,7 +58,7 @@ def ask(point: str, conversation_id: str, **more: Any) -> None:
 class Sabotaged:
     """An adapter; the switchboard is asked before and after each of its steps.
 
-    A thread works on one conversation at a time, and begins with its claim; the heartbeat's thread works on none.
+    A thread works on one conversation at a time; the heartbeat's thread works on none.
     """
 
     def __init__(self, name: str, adapter: Any) -> None:
@@ -68,8 +71,6 @@ class Sabotaged:
             return attribute
 
         def step(*args: Any, **kwargs: Any) -> Any:
-            if method == "create":
-                _thread.conversation_id = args[0].conversation_id
             conversation_id = getattr(_thread, "conversation_id", None)
             if conversation_id is None:
                 return attribute(*args, **kwargs)
@@ -82,10 +83,19 @@ class Sabotaged:
         return step
 
 
+class WatchedBatch(BatchProcessor):
+    """A batch processor whose threads know whose conversation they work on."""
+
+    def _process_one(self, delivery: Delivery, deadline: Deadline) -> bool:
+        _thread.conversation_id = delivery.log_fields().get("conversation_id")
+        return super()._process_one(delivery, deadline)
+
+
 def wire_sabotaged(settings: Settings, ports: Ports) -> BatchProcessor:
     """Put the core together on adapters that are all sabotaged."""
     adapters: dict[str, Any] = {name: Sabotaged(name, getattr(ports, name)) for name in STEPS}
-    return wire(settings, replace(ports, **adapters))
+    with patch.object(core.wiring, "BatchProcessor", WatchedBatch):
+        return wire(settings, replace(ports, **adapters))
 
 
 MUTANTS = {

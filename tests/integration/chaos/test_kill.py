@@ -47,6 +47,16 @@ STRIKES = [
 ]
 
 
+WAITING = [
+    *(Strike(point) for point in ("before store.postpone", "after store.postpone", "before queue.put")),
+    *(Strike(point) for point in ("after queue.put", "before store.resume", "after store.resume")),
+]
+"""Between the write, the put and the acknowledgement of a message that waits in the queue, and when it comes back."""
+
+MODEL_SECONDS = 6
+"""Longer than the function holds a message: it waits in the queue."""
+
+
 @dataclass(frozen=True, slots=True)
 class Struck:
     """A conversation whose first process did not live to end it."""
@@ -65,12 +75,22 @@ def struck(deployment: Deployment, stack: Stack) -> Iterator[Mapping[str, Struck
         yield {str(strike): _strike(strike, number, deployment, stack, switchboard) for number, strike in numbered}
 
 
-def _strike(strike: Strike, number: int, deployment: Deployment, stack: Stack, switchboard: Switchboard) -> Struck:
+def _strike(
+    strike: Strike,
+    number: int,
+    deployment: Deployment,
+    stack: Stack,
+    switchboard: Switchboard,
+    *,
+    model_seconds: float | None = None,
+) -> Struck:
     tel, conversation_id = f"+44770080{number:04d}", f"kill-{number:04d}"
     name = {"frontend_payload__recipient_data__recipient_first_name": f"Kim {number}"}
     if strike.parts > 1:
         stack.stubs.outcome(Outcome(text="\n\n".join(f"Part {n}. {PARAGRAPH}" for n in (1, 2))), match=tel)
         name["credentials"] = FREE_FORM_REFERENCE
+    if model_seconds is not None:
+        stack.stubs.outcome(Outcome(duration_seconds=model_seconds), match=tel)
     conversation = Conversation(deployment, stack.stubs, tel, conversation_id, SLACK_SECONDS, **name)
     switch = switchboard.arm(strike.point, conversation_id, strike.deed, skip=strike.skip)
     return Struck(conversation, switchboard, switch, conversation.send())
@@ -99,3 +119,38 @@ def test_message_is_sent_once_wherever_the_process_ends(
     assert 2 <= case.switchboard.receives(conversation_id)[case.message_id] <= 3
     assert len(conversation.stubs.responses(conversation.recipient_tel)) == strike.runs
     assert not {"lease_owner", "send_started_at", "last_error", "needs_attention"} & record.keys()
+
+
+@pytest.fixture(scope="module")
+def struck_waiting(
+    struck: Mapping[str, Struck], deployment: Deployment, stack: Stack
+) -> Iterator[Mapping[str, Struck]]:
+    """Strike processes of conversations that wait for the model in the queue, once all the others have recovered."""
+    for case in struck.values():
+        case.conversation.wait_until_sent(within=case.conversation.within(deployment.timeout_seconds * 5))
+    with Switchboard(stack.traits) as switchboard, sabotaged(deployment, switchboard, PATIENCE_SECONDS="600"):
+        numbered = enumerate(WAITING, start=len(STRIKES))
+        yield {
+            str(strike): _strike(strike, number, deployment, stack, switchboard, model_seconds=MODEL_SECONDS)
+            for number, strike in numbered
+        }
+
+
+@pytest.mark.parametrize("strike", WAITING, ids=str)
+def test_message_that_waits_is_sent_once_wherever_the_process_ends(
+    strike: Strike, struck_waiting: Mapping[str, Struck], deployment: Deployment
+) -> None:
+    case = struck_waiting[str(strike)]
+    conversation = case.conversation
+
+    conversation.wait_for("a process dies with it", lambda: case.switch.thrown, within=STRUCK_WITHIN_SECONDS)
+    recovers = conversation.within(
+        deployment.timeout_seconds * 3, deployment.settings.visibility_timeout_seconds * 2, MODEL_SECONDS * 2
+    )
+    record = conversation.wait_until_sent(within=recovers)
+    conversation.wait_until_queue_is_empty(within=recovers)
+
+    assert len(conversation.messages) == 1
+    assert len(conversation.stubs.responses(conversation.recipient_tel)) == 1
+    assert conversation.dead_letters == []
+    assert not {"lease_owner", "send_started_at", "last_error", "needs_attention", "waiting"} & record.keys()
