@@ -21,6 +21,11 @@ MADE_BY_TESTS = (
         f"whatsapp-credentials/acme/{project}/twilio"
         for project in ("autumn", "denied", "late", "nowhere", "rejected", "rotated", "service")
     ),
+    *(
+        f"whatsapp-credentials/acme/{service}-{mode}/twilio"
+        for service in ("hidden", "encoded", "stripped")
+        for mode in (1, 2)
+    ),
 )
 """Secrets that whoever uses the stack makes, or leaves missing; the function may read them."""
 

@@ -6,12 +6,40 @@ from dataclasses import dataclass
 from random import Random
 
 from sandbox.context_objects import make_body
-from sandbox.harness import FREE_FORM_REFERENCE, TEMPLATE_REFERENCE
+from sandbox.harness import FREE_FORM_REFERENCE, TEMPLATE_REFERENCE, TEMPLATE_SID
+from sandbox.harness.plan import twilio_secret
+from sandbox.stubs import Shown
 
 NAMES = ("Ana", "Ben", "Chloé", "Dmitri", "Eun-ji", "Fatima", "Günther", "Hana")
-SENTENCE = "We read what you wrote to us and would like to talk about it. "
+SENTENCE = "We read \u201cwhat you wrote\u201d \u2013 to us\u2026 and\u00a0we\u2019d like to talk\u200b about it. "
 DUPLICATED, TWO_PARTS, FREE_FORM = 0.15, 0.15, 0.5
 """Shares of the conversations: those that are sent twice, those in two parts, and those in free text at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A Messaging Service of Twilio, with a rule of its own, and the secrets that send with it."""
+
+    sid: str
+    shown: Shown
+    template_reference: str
+    free_form_reference: str
+
+    def secrets(self) -> dict[str, str]:
+        """Return the texts of its secrets."""
+        return {
+            self.template_reference: twilio_secret(template_sid=TEMPLATE_SID, twilio_messaging_service_sid=self.sid),
+            self.free_form_reference: twilio_secret(twilio_messaging_service_sid=self.sid),
+        }
+
+
+SERVICES = (
+    Service("MG" + "d" * 32, Shown.HIDDEN, *(f"whatsapp-credentials/acme/hidden-{n}/twilio" for n in (1, 2))),
+    Service("MG" + "e" * 32, Shown.SMART_ENCODED, *(f"whatsapp-credentials/acme/encoded-{n}/twilio" for n in (1, 2))),
+    Service("MG" + "f" * 32, Shown.STRIPPED, *(f"whatsapp-credentials/acme/stripped-{n}/twilio" for n in (1, 2))),
+)
+WITH_SERVICE = 0.35
+"""Share of the conversations that one of them sends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +87,15 @@ def _member(number: int, random: Random) -> Member:
     is_free_form = random.random() < FREE_FORM
     in_two_parts = is_free_form and random.random() < TWO_PARTS / FREE_FORM
     paragraphs = [f"Part {part} for {first_name}. " + SENTENCE * 20 for part in (1, 2)]
+    service = random.choice(SERVICES) if random.random() < WITH_SERVICE else None
+    template, free_form = TEMPLATE_REFERENCE, FREE_FORM_REFERENCE
+    if service is not None:
+        template, free_form = service.template_reference, service.free_form_reference
     return Member(
         conversation_id=f"chaos-{number:04d}",
         recipient_tel=f"+44770090{number:04d}",
         first_name=first_name,
-        credentials=FREE_FORM_REFERENCE if is_free_form else TEMPLATE_REFERENCE,
+        credentials=free_form if is_free_form else template,
         text="\n\n".join(paragraphs) if in_two_parts else None,
         parts=2 if in_two_parts else 1,
         copies=2 if random.random() < DUPLICATED else 1,

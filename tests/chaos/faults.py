@@ -3,37 +3,19 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from sandbox.harness.aws_proxy import AwsProxy, aws_error
-from sandbox.stubs import Action, Fate, Outcome, StubClient, answer, delay, drop, stall
+from sandbox.harness.aws_proxy import aws_error
+from sandbox.stubs import Action, Fate, Outcome, answer, delay, drop, stall
+from tests.chaos import neighbours
 from tests.chaos.cast import Member
-from tests.chaos.switchboard import Deed, Switchboard
-from utils.settings import Settings
+from tests.chaos.neighbours import Replies
+from tests.chaos.site import Site
+from tests.chaos.switchboard import Deed
 
 CLOSE_TRIES = 5
 """Denials after which the function gives up on the final update (`core.close.TRIES`); the SDK repeats none of them."""
 
 BRIEF, LONG = 2, 6
 """Throttled calls that the SDK's own retries get over, and that cost an attempt: a write, and that of its failure."""
-
-
-@dataclass(frozen=True, slots=True)
-class Site:
-    """Where faults are set up.
-
-    Attributes:
-        timeout_seconds: Lambda's, of the function.
-    """
-
-    stubs: StubClient
-    dynamodb: AwsProxy
-    switchboard: Switchboard
-    settings: Settings
-    timeout_seconds: int
-
-    @property
-    def twilio_gives_up_seconds(self) -> float:
-        """A time after which the function waits for Twilio no longer."""
-        return self.settings.twilio_timeout_seconds + 2.0
 
 
 Played = Callable[[], bool]
@@ -204,5 +186,69 @@ DYNAMODB = [
     Fault("DynamoDB throttles for long", _dynamodb(_THROTTLED, times=LONG)),
 ]
 
-FAULTS = [*CRASHES, *BETWEEN_PARTS, *TIMEOUTS, *TWILIO, *OPENAI, *DYNAMODB]
+_SILENT = Action(name="silent", wait_seconds=12.0)
+"""Longer than any client of the function waits for an answer, which comes to be when nobody waits any more."""
+
+SILENCE = [
+    Fault("DynamoDB is silent at the final update, briefly", _dynamodb(_SILENT, _FINAL, times=2)),
+    Fault("DynamoDB is silent at the final update, for long", _dynamodb(_SILENT, _FINAL, times=12)),
+    Fault("DynamoDB is silent at the intent", _dynamodb(_SILENT, _INTENT, times=1)),
+]
+
+
+# Neighbours
+
+
+def _beside_a_lost_answer(*happen: Callable[[Site, Member], str], ambiguous: bool = False) -> Arm:
+    """Let other programs write when Twilio has sent and its answer is lost."""
+
+    def arm(site: Site, member: Member, name: str) -> Played:
+        def write() -> None:
+            site.foreign[member.conversation_id].extend(one(site, member) for one in happen)
+            if ambiguous:
+                site.ambiguous.add(member.conversation_id)
+
+        site.switchboard.watch("after whatsapp.send", member.conversation_id, write)
+        return _ANSWER_LOST(site, member, name)
+
+    return arm
+
+
+def _old_records(site: Site, member: Member, name: str) -> Played:
+    neighbours.leave_old_records(site, member)
+    return _ANSWER_LOST(site, member, name)
+
+
+def _replies(point: str, *, gives_up: bool) -> Arm:
+    def arm(site: Site, member: Member, _: str) -> Played:
+        replies = Replies(site, member, gives_up=gives_up)
+        site.neighbours[member.conversation_id] = replies
+        watch = site.switchboard.watch(point, member.conversation_id, replies.answer)
+        return lambda: watch.done
+
+    return arm
+
+
+NEIGHBOURS = [
+    Fault(
+        "answer lost, and another program wrote the same an hour ago",
+        _beside_a_lost_answer(lambda site, member: neighbours.write_the_same(site, member, ago_seconds=3600.0)),
+    ),
+    Fault(
+        "answer lost, and another program writes something else",
+        _beside_a_lost_answer(neighbours.write_something_else, ambiguous=True),
+    ),
+    Fault(
+        "answer lost, and another program writes what is not shown",
+        _beside_a_lost_answer(
+            lambda site, member: neighbours.write_the_same(site, member, hidden=True), ambiguous=True
+        ),
+    ),
+    Fault("answer lost, and there are records of weeks ago", _old_records),
+    Fault("a reply comes between send and close, and is answered", _replies("before store.close", gives_up=False)),
+    Fault("a reply comes between send and close, and fails", _replies("before store.close", gives_up=True)),
+    Fault("a reply comes while the model writes", _replies("after store.record_run", gives_up=False)),
+]
+
+FAULTS = [*CRASHES, *BETWEEN_PARTS, *TIMEOUTS, *TWILIO, *OPENAI, *DYNAMODB, *SILENCE, *NEIGHBOURS]
 """All of them, in the order of the table."""

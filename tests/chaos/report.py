@@ -69,7 +69,10 @@ def summary(totals: Totals) -> str:
     return (
         f"{len(verdicts)} conversations, {sum(len(one.faults) for one in verdicts)} faults in {totals.seconds:.0f} s: "
         f"{sum(sum(one.messages) for one in verdicts)} of {sum(len(one.messages) for one in verdicts)} messages, "
-        f"{sum(one.duplicates for one in verdicts)} duplicates, {sum(one.lost for one in verdicts)} lost, "
+        f"{sum(one.duplicates for one in verdicts)} duplicates, "
+        f"{sum(one.lost for one in verdicts if not one.undecided)} lost, "
+        f"{sum(one.undecided for one in verdicts)} left to a person, "
+        f"{sum(one.unseen for one in verdicts)} adopted unseen, "
         f"{sum(one.runs for one in verdicts)} runs of the model, {totals.dead_letters} messages redriven from the DLQ, "
         f"{totals.violations} violations (seed {totals.seed})"
     )

@@ -8,8 +8,9 @@ from random import Random
 from sandbox.eventually import eventually
 from sandbox.harness import Deployment
 from sandbox.stubs import Outcome
-from tests.chaos.cast import Member, make_cast
-from tests.chaos.faults import FAULTS, Fault, Played, Site
+from tests.chaos.cast import SERVICES, Member, make_cast
+from tests.chaos.faults import FAULTS, Fault, Played
+from tests.chaos.site import Site
 
 LARGEST_BURST = 3
 LONGEST_PAUSE_SECONDS = 1.0
@@ -78,6 +79,10 @@ def deal(count: int, random: Random, faults: Sequence[Fault] = FAULTS) -> list[P
 def set_up(site: Site, parts: Sequence[Part]) -> None:
     """Set every fault up, and what the model and Twilio do besides."""
     site.stubs.configure(run_seconds=RUN_SECONDS, list_lag_seconds=site.settings.twilio_list_lag_seconds / 2)
+    for service in SERVICES:
+        site.stubs.show(service.sid, service.shown)
+        for name, value in service.secrets().items():
+            site.deployment.store_secret(name, value)
     for part in parts:
         part.played = [fault.arm(site, part.member, fault.name) for fault in part.faults]
         if part.member.text is not None:
@@ -128,7 +133,7 @@ def drain(deployment: Deployment, within_seconds: float, heard: Heard) -> Draine
 
 def closed(deployment: Deployment) -> int:
     """Return how many conversations are."""
-    return sum(record["conversation_status"] == "initial_message_sent" for record in deployment.records())
+    return sum("closed_at" in record for record in deployment.records())
 
 
 def redrive(deployment: Deployment, parts: Sequence[Part]) -> int:

@@ -4,7 +4,7 @@ import json
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import ThreadingHTTPServer
@@ -36,6 +36,16 @@ class Switch:
     thrown: float | None = None
 
 
+@dataclass(slots=True)
+class Watch:
+    """What others do when a process comes to a point with a conversation, once."""
+
+    point: str
+    conversation_id: str
+    call: Callable[[], None]
+    done: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """Somebody was at a point; `done` says what was done to them."""
@@ -64,6 +74,7 @@ class _State:
     """What the switchboard knows; every access holds the lock."""
 
     switches: list[Switch] = field(default_factory=list)
+    watches: list[Watch] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
     batches: dict[str, list[Message]] = field(default_factory=dict)
     receives: defaultdict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
@@ -105,6 +116,13 @@ class Switchboard(BackgroundServer):
             self._state.switches.append(switch)
         return switch
 
+    def watch(self, point: str, conversation_id: str, call: Callable[[], None]) -> Watch:
+        """Call somebody when a process comes to a point with a conversation; the process waits until that is over."""
+        watch = Watch(point, conversation_id, call)
+        with self._lock:
+            self._state.watches.append(watch)
+        return watch
+
     def expect(self, conversation_id: str) -> None:
         """Count a fault that a conversation is to suffer from elsewhere."""
         with self._lock:
@@ -142,6 +160,7 @@ class Switchboard(BackgroundServer):
     def hear(self, told: dict[str, Any]) -> Deed | None:
         """Take note of where a process is, and return what is to happen to it."""
         environment, point, conversation_id = told["environment"], told["point"], told["conversation_id"]
+        self._call_watches(point, conversation_id)
         with self._lock:
             if "batch" in told:
                 self._begin(environment, [Message(**message) for message in told["batch"]])
@@ -150,6 +169,18 @@ class Switchboard(BackgroundServer):
             deed = self._decide(environment, point, conversation_id)
             self._state.steps.append(Step(time.time(), environment, point, conversation_id, deed))
         return deed
+
+    def _call_watches(self, point: str, conversation_id: str) -> None:
+        with self._lock:
+            due = [
+                watch
+                for watch in self._state.watches
+                if not watch.done and (watch.point, watch.conversation_id) == (point, conversation_id)
+            ]
+            for watch in due:
+                watch.done = True
+        for watch in due:
+            watch.call()
 
     def hang(self) -> None:
         """Return when the one who is to hang is gone for sure."""

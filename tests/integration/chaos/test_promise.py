@@ -8,10 +8,12 @@ from zipfile import ZipFile
 import pytest
 
 from sandbox.harness import TEMPLATE_REFERENCE, Conversation, Deployment, Stack
+from sandbox.harness.aws_proxy import AwsProxy
 from sandbox.stubs import Fate, StubClient, drop
 from tests.chaos.cast import Member
 from tests.chaos.run import Part, deal
 from tests.chaos.sabotage import SABOTEUR, deployed_package, sabotaged, with_saboteur
+from tests.chaos.site import Site
 from tests.chaos.switchboard import Switchboard
 from tests.chaos.verdict import Verdict, judge
 from tests.integration.conftest import MakeConversation
@@ -50,18 +52,20 @@ def test_violation_is_found_where_there_is_one(
         fault(conversation, switchboard)
         conversation.send()
         conversation.wait_until_sent(within=conversation.after_a_crash_seconds)
-        verdict = _verdict(conversation, switchboard)
+        verdict = _verdict(conversation, switchboard, stack)
 
     assert [violation for violation in verdict.violations if "was sent" in violation] == violations
     assert bool(verdict.violations) is bool(violations)
 
 
-def _verdict(conversation: Conversation, switchboard: Switchboard) -> Verdict:
+def _verdict(conversation: Conversation, switchboard: Switchboard, stack: Stack) -> Verdict:
     record = conversation.record
     assert record is not None
     name, tel = record["recipient_first_name"], conversation.recipient_tel
     member = Member(conversation.conversation_id, tel, name, TEMPLATE_REFERENCE, text=None, parts=1, copies=1)
-    (verdict,) = judge([Part(member, [])], conversation.deployment, conversation.stubs, switchboard, max_receives=3)
+    with AwsProxy(stack.aws.endpoint, stack.traits) as dynamodb:
+        site = Site(conversation.deployment, conversation.stubs, dynamodb, switchboard)
+        (verdict,) = judge([Part(member, [])], site, max_receives=3)
     return verdict
 
 
