@@ -13,7 +13,6 @@ from botocore.exceptions import BotoCoreError, ClientError
 from sandbox.engines.engine import Engine, aws_environ
 from sandbox.engines.ports import is_free
 from sandbox.harness.aws import Aws
-from sandbox.harness.interrupts import signals_deferred
 from sandbox.harness.packaging import PackageBuild
 from sandbox.harness.plan import COMPANIES, MADE_BY_TESTS, Plan, merged
 from sandbox.harness.progress import Timeline
@@ -21,6 +20,7 @@ from sandbox.harness.workspace import Manifest, Workspace, fingerprint
 from sandbox.stubs import StubProcess
 from tools.infrastructure.errors import TerraformError
 from tools.infrastructure.runner import Terraform, check_version
+from tools.interrupts import signals_deferred
 
 JOURNAL_LIMIT = 100_000
 

@@ -12,6 +12,7 @@ from typing import IO, Any
 
 from tools.infrastructure.errors import TerraformError
 from tools.infrastructure.mirror import REGISTRY, VARIABLE, find_mirror, locked_version, standard_folders, this_platform
+from tools.interrupts import signals_deferred
 
 ROOT_MODULE = Path(__file__).resolve().parents[2] / "terraform"
 PLUGIN_CACHE = ROOT_MODULE.parent / ".cache" / "terraform-plugins"
@@ -63,14 +64,8 @@ class Terraform:
             environ.setdefault("TF_PLUGIN_CACHE_DIR", str(PLUGIN_CACHE))
             environ.setdefault("TF_REGISTRY_CLIENT_TIMEOUT", "15")
             Path(environ["TF_PLUGIN_CACHE_DIR"]).mkdir(parents=True, exist_ok=True)
-        done = _wait(
-            self._start(
-                ["init", "-input=false", "-no-color", *lock, *source, *arguments],
-                environ,
-                subprocess.PIPE,
-                subprocess.PIPE,
-            )
-        )
+        command = ["init", "-input=false", "-no-color", *lock, *source, *arguments]
+        done = self._finish(command, environ, subprocess.PIPE, subprocess.PIPE)
         if done.returncode == 0:
             return mirror
         said = (done.stdout + done.stderr).strip()
@@ -94,11 +89,11 @@ class Terraform:
         words = 2 if arguments[0] in _COMMANDS_OF_COMMANDS else 1
         command = [*arguments[:words], *plain, *arguments[words:]]
         if self.log is None:
-            code = _wait(self._start(command, self._environ())).returncode
+            code = self._finish(command, self._environ()).returncode
             shown = "its message is above"
         else:
             with self.log.open("a", encoding="utf-8") as log:
-                code = _wait(self._start(command, self._environ(), log, subprocess.STDOUT)).returncode
+                code = self._finish(command, self._environ(), log, subprocess.STDOUT).returncode
             shown = f"the end of {self.log}:\n{self.log.read_text(encoding='utf-8')[-2000:]}"
         if code not in accepted:
             raise TerraformError(f"terraform {arguments[0]} failed (exit code {code}); {shown}")
@@ -106,7 +101,7 @@ class Terraform:
 
     def read(self, *arguments: str) -> str:
         """Run a command and return what it printed."""
-        done = _wait(self._start(list(arguments), self._environ(), subprocess.PIPE, subprocess.PIPE))
+        done = self._finish(arguments, self._environ(), subprocess.PIPE, subprocess.PIPE)
         if done.returncode != 0:
             raise TerraformError(
                 f"terraform {' '.join(arguments[:2])} failed in {self.folder}:\n{done.stdout}{done.stderr}"
@@ -129,12 +124,33 @@ class Terraform:
     def _environ(self) -> dict[str, str]:
         return {**self.environ, "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1"}
 
-    def _start(
+    def _finish(
         self,
-        arguments: list[str],
+        arguments: Sequence[str],
         environ: Mapping[str, str],
         stdout: int | IO[str] | None = None,
         stderr: int | None = None,
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end, whatever the keyboard says.
+
+        Ctrl-C reaches Terraform too, which then finishes what it began and writes its state; killing it, or leaving
+        it behind, would lose both.
+        """
+        process = None
+        while True:
+            try:
+                if process is None:
+                    with signals_deferred():
+                        process = self._start(arguments, environ, stdout, stderr)
+                said, complained = process.communicate()
+            except KeyboardInterrupt:
+                if process is None:
+                    raise
+                continue
+            return subprocess.CompletedProcess(process.args, process.returncode, said or "", complained or "")
+
+    def _start(
+        self, arguments: Sequence[str], environ: Mapping[str, str], stdout: int | IO[str] | None, stderr: int | None
     ) -> subprocess.Popen[str]:
         try:
             return subprocess.Popen(
@@ -157,19 +173,6 @@ def check_version(environ: Mapping[str, str] = os.environ) -> None:
     version = json.loads(Terraform(Path.cwd(), environ).read("version", "-json"))["terraform_version"]
     if tuple(int(part) for part in version.split("-")[0].split(".")[:2]) < OLDEST:
         raise TerraformError(f"Terraform {version} is too old: get {_OLDEST_AND_WHERE} and put it first on the PATH.")
-
-
-def _wait(process: subprocess.Popen[str]) -> subprocess.CompletedProcess[str]:
-    """Wait to the end, whatever the keyboard says.
-
-    Ctrl-C reaches Terraform too, which then finishes what it began and writes its state; killing it would lose both.
-    """
-    while True:
-        try:
-            stdout, stderr = process.communicate()
-        except KeyboardInterrupt:
-            continue
-        return subprocess.CompletedProcess(process.args, process.returncode, stdout or "", stderr or "")
 
 
 def _no_provider(version: str, environ: Mapping[str, str]) -> str:

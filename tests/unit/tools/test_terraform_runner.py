@@ -182,6 +182,19 @@ def test_terraform_must_know_write_only_arguments(version: str, accepted: bool, 
             check_version(machine)
 
 
+def test_ctrl_c_while_terraform_starts_leaves_nothing_behind(machine: dict[str, str], tmp_path: Path) -> None:
+    """Its first act is to interrupt us, at times before its start has returned."""
+    (tmp_path / "bin" / "terraform").write_text(
+        '#!/bin/sh\nkill -INT $PPID\nsleep 0.05\necho >> "$NOTES"\n', encoding="utf-8"
+    )
+    terraform = Terraform(tmp_path / "root", machine)
+
+    for _ in range(20):
+        terraform.run("apply")
+
+    assert Path(machine["NOTES"]).read_text(encoding="utf-8") == "\n" * 20
+
+
 def test_ctrl_c_lets_terraform_finish(machine: dict[str, str], tmp_path: Path) -> None:
     """A killed apply would lose the state of what it made."""
     program = tmp_path / "bin" / "terraform"

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from sandbox.harness.interrupts import signals_deferred
+from tools.interrupts import signals_deferred
 
 
 def test_a_signal_acts_at_the_end_of_the_block() -> None:
