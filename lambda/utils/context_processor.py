@@ -197,7 +197,7 @@ def _path(location: tuple[int | str, ...]) -> str:
 
 
 PATTERNS_IN_WORDS = {
-    r"^\+[1-9][0-9]{6,14}$": "must be a number with its country code, such as +447700900123",
+    r"^\+[1-9][0-9]{6,14}$": "must be a number with its country code, such as +447700900000",
     r"^[A-Za-z0-9_-]{1,64}$": "must have 1 to 64 letters, digits, dashes and underscores, and nothing else",
     r"^[A-Za-z0-9_-]{0,128}$": "must have at most 128 letters, digits, dashes and underscores, and nothing else",
     r"^[A-Za-z0-9_.:/-]{1,128}$": "must be the name of a model: 1 to 128 letters, digits and . : / _ -",

@@ -163,7 +163,7 @@ KINDS: dict[str, Callable[[Values], Body]] = {
 
 def valid_context(values: Values) -> dict[str, Any]:
     changes: dict[str, Any] = {name: value for name, draw in OPTIONAL.items() if (value := member(values, draw)) != ()}
-    company, project = (f"{part}{values.mark.name}" for part in ("a.", "b:"))
+    company, project = f"a.{values.random.getrandbits(32)}", f"b:{values.mark.name}"  # a log line names its company
     context = make_context(conversation_id=f"conv-{values.random.getrandbits(32)}", recipient_tel=number(values))
     changes |= {
         "metadata__router_version": values.text(),

@@ -110,7 +110,7 @@ ACCEPTED = [
 
 NAME = "must have 1 to 64 letters, digits, dashes and underscores, and nothing else"
 THREAD = "must have at most 128 letters, digits, dashes and underscores, and nothing else"
-TEL = "must be a number with its country code, such as +447700900123"
+TEL = "must be a number with its country code, such as +447700900000"
 ID = "must be printable text"
 SECRET = (
     "must be a secret's name of at most 512 characters:"

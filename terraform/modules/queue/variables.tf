@@ -132,7 +132,7 @@ variable "senders" {
 }
 
 variable "operators" {
-  description = "ARNs of the roles and users that may put messages back where `senders` are listed (`ops redrive`, `ops replay`); `*` stands for any part. Default: none."
+  description = "ARNs of the roles and users that may put messages back where `senders` are listed (`ops dlq redrive`, `ops replay`); `*` stands for any part. Default: none."
   type        = set(string)
   default     = []
   nullable    = false
