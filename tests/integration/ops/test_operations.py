@@ -427,6 +427,7 @@ def test_doctor_finds_a_key_that_twilio_rejects_and_shows_none(
     deployment.store_secret(name, json.dumps(wrong))
 
     ended = ops("doctor", "--secret", name)
+    deployment.delete_secret(name)  # the other tests' deployment is in order
 
     assert ended.exit_code == 1
     assert re.search(r"^fail +Twilio key +Twilio rejected the credentials", ended.out, re.MULTILINE)
