@@ -247,6 +247,14 @@ _TOLD: Mapping[str, Telling] = {
     ),
     Event.MESSAGE_SENT: _sent,
     Event.CONVERSATION_CLOSED: _closed,
+    Event.MESSAGE_DELIVERED: _always(Tone.DONE, "Delivered", "Twilio says that WhatsApp has delivered the message."),
+    Event.MESSAGE_UNDELIVERED: _with_code(
+        Tone.TROUBLE, "Not delivered", "WhatsApp dropped the message after Twilio took it: a person is told"
+    ),
+    Event.DELIVERY_UNCONFIRMED: _always(
+        Tone.WAIT, "Delivery not confirmed", "Twilio has no last word on it, and it is not asked again."
+    ),
+    Event.DELIVERY_LOOK_FAILED: _with_code(Tone.WAIT, "Twilio could not be asked", "It is asked again later"),
     Event.MESSAGE_FAILED: _failed,
     Event.MESSAGE_POSTPONED: _postponed,
     Event.MESSAGE_NOT_POSTPONED: _with_code(

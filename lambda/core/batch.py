@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from core.continuation import ATTRIBUTE, read_continuation, write_continuation
+from core.conversation import WaitReason
 from core.delivery import Delivery, Envelope
 from core.errors import LostLeaseError, ProcessorError, PutDeniedError
 from core.events import Event, Metric
@@ -110,7 +111,8 @@ class BatchProcessor:
                 reason=postponed.code,
                 delay_seconds=postponed.otherwise.delay_seconds,
             )
-            self._telemetry.metric(Metric.MESSAGES_FAILED, code=postponed.code)
+            if continuation.reason is not WaitReason.DELIVERY:
+                self._telemetry.metric(Metric.MESSAGES_FAILED, code=postponed.code)
             return postponed.otherwise
         waited = (continuation.put_at - continuation.since).total_seconds() + delay_seconds
         self._telemetry.info(
@@ -121,7 +123,8 @@ class BatchProcessor:
             delay_seconds=delay_seconds,
         )
         self._telemetry.metric(Metric.MESSAGES_POSTPONED, code=postponed.code)
-        self._telemetry.metric(Metric.WAITING_SECONDS, waited, code=continuation.reason)
+        if continuation.reason is not WaitReason.DELIVERY:  # that message is out: nobody waits for it
+            self._telemetry.metric(Metric.WAITING_SECONDS, waited, code=continuation.reason)
         self._telemetry.metric(Metric.CONTINUATION_NUMBER, continuation.number)
         return Done()
 

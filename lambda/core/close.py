@@ -1,5 +1,7 @@
 """Close: the final update of a record whose message is out."""
 
+from datetime import timedelta
+
 from core.attempt import Attempt
 from core.conversation import Conversation, Reply, Status, Usage
 from core.errors import DeadlineError, FinalUpdateError, LostLeaseError, ProcessorError
@@ -24,14 +26,17 @@ class FinalUpdate:
         self._clock = clock
         self._telemetry = telemetry
 
-    def write(self, attempt: Attempt, record: Conversation, reply: Reply) -> None:
+    def write(self, attempt: Attempt, record: Conversation, reply: Reply, watch: timedelta) -> Closing:
         """Write the final update, and again as long as a try can end before Lambda stops the process.
+
+        Args:
+            watch: For how long the fate of the messages is to be looked for.
 
         Raises:
             LostLeaseError: Another delivery owns the record; it will find the message and close.
             FinalUpdateError: The message is out and the record does not say so.
         """
-        closing = self._closing(attempt, record, reply)
+        closing = self._closing(attempt, record, reply, watch)
         attempt.delivery.lease.finish()
         error: ProcessorError = DeadlineError("no time was left to try")
         for tries in range(TRIES):
@@ -49,11 +54,11 @@ class FinalUpdate:
             else:
                 attempt.delivery.lease.give_up()
                 self._report_success(attempt, closing)
-                return
+                return closing
         self._report_failure(attempt, closing, error)
         raise FinalUpdateError("the message is sent, its record could not be closed") from error
 
-    def _closing(self, attempt: Attempt, record: Conversation, reply: Reply) -> Closing:
+    def _closing(self, attempt: Attempt, record: Conversation, reply: Reply, watch: timedelta) -> Closing:
         now = self._clock.now()
         return Closing(
             messages=tuple(
@@ -64,6 +69,7 @@ class FinalUpdate:
             ),
             at=now,
             processing_time_ms=round((now - (record.created_at or now)).total_seconds() * 1000),
+            watch_until=now + watch if watch else None,
         )
 
     def _report_success(self, attempt: Attempt, closing: Closing) -> None:

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from core.deliveries import Deliveries
+
 
 class Status(StrEnum):
     """`conversation_status` of the record."""
@@ -37,6 +39,8 @@ class Step(StrEnum):
     ASK = "ask"
     SEND = "send"
     CLOSE = "close"
+    DELIVER = "deliver"
+    """WhatsApp's, after the conversation was closed."""
 
 
 FAILURE_STATUS = {
@@ -46,6 +50,7 @@ FAILURE_STATUS = {
     Step.ASK: Status.FAILED_AI,
     Step.SEND: Status.FAILED_SEND,
     Step.CLOSE: Status.FAILED_UNKNOWN,
+    Step.DELIVER: Status.SENT,
 }
 """The status a record is left in when a delivery fails in a step."""
 
@@ -220,6 +225,9 @@ class WaitReason(StrEnum):
     TIME = "time"
     """The invocation's time was up."""
 
+    DELIVERY = "delivery"
+    """It is closed, and WhatsApp has not said yet whether it delivered the message."""
+
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
@@ -253,6 +261,9 @@ class Conversation:
         paid_runs: Runs of the model paid for so far, those that came to nothing included.
         held_sids: Every Twilio message that the record names, whoever sent it.
         thread_id: The thread that other programs go on in, if the record names one.
+        deliveries: What is known of the fate of its messages, in a closed record.
+        watch_until: Until when it is looked for; None where nobody looks, or no longer.
+        delivery_writes: How often that was written.
     """
 
     key: ConversationKey
@@ -275,6 +286,9 @@ class Conversation:
     owner: EffectOwner | None = None
     held_sids: frozenset[str] = frozenset()
     thread_id: str | None = field(default=None, compare=False)
+    deliveries: Deliveries = field(default_factory=dict)
+    watch_until: datetime | None = None
+    delivery_writes: int = 0
 
     def holds_thread(self, thread_id: str) -> bool:
         """Whether the record names a thread or conversation at OpenAI."""

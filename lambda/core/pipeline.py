@@ -1,7 +1,8 @@
-"""Pipeline: one delivery through its five moves: claim, ask, intend, send, close."""
+"""Pipeline: one delivery through its five moves: claim, ask, intend, send, close; or a look back at what was sent."""
 
 import math
 import traceback
+from functools import partial
 from pathlib import Path
 
 from core.aftermath import Aftermath
@@ -16,10 +17,11 @@ from core.keyring import Keyring
 from core.model import RunReport
 from core.openai_processor import OpenAIProcessor
 from core.outbox import Outbox
-from core.outcome import Done, Outcome
+from core.outcome import Outcome
 from core.outgoing_policy import OutgoingPolicy
 from core.ports import Clock, Secrets, TwilioCredentials
 from core.telemetry import Telemetry
+from core.watch import DeliveryWatch
 from utils.context_processor import InvalidContextError
 from utils.deadline import Deadline
 from utils.redaction import Secret
@@ -36,6 +38,7 @@ class MessagePipeline:
         policy: OutgoingPolicy,
         outbox: Outbox,
         final_update: FinalUpdate,
+        watch: DeliveryWatch,
         aftermath: Aftermath,
         clock: Clock,
         telemetry: Telemetry,
@@ -54,6 +57,7 @@ class MessagePipeline:
         self._policy = policy
         self._outbox = outbox
         self._final_update = final_update
+        self._watch = watch
         self._aftermath = aftermath
         self._clock = clock
         self._telemetry = telemetry
@@ -76,36 +80,37 @@ class MessagePipeline:
             hold_seconds=math.inf if is_last else self._hold_seconds,
         )
         try:
-            self._open_conversation(attempt)
+            return self._open_conversation(attempt)
         except ProcessorError as error:
             return self._aftermath.of(attempt, error)
         except Exception as exc:  # noqa: BLE001 - the record boundary
             return self._aftermath.of(attempt, UnforeseenError(f"{type(exc).__name__} at {_location(exc)}"))
-        return Done()
 
     def stop_postponing(self) -> None:
         """Keep all waits in the function from now on: the queue takes nothing from it."""
         self._hold_seconds = math.inf
         self._aftermath.stop_postponing()
+        self._watch.stop()
 
-    def _open_conversation(self, attempt: Attempt) -> None:
+    def _open_conversation(self, attempt: Attempt) -> Outcome:
         attempt.check_time()
+        closed = self._watch.find(attempt)
+        if isinstance(closed, Outcome):
+            return closed
+        if closed is not None and closed.closed:
+            return self._watch.look(attempt, closed, self._twilio(attempt, credentials_of(attempt)))
+        attempt.step = Step.CLAIM
         report = self._look_ahead(attempt)
         record = self._claims.claim(attempt)
         if record.closed:
             self._telemetry.info(Event.DUPLICATE_SUPPRESSED, **attempt.log_fields())
             self._telemetry.metric(Metric.DUPLICATES_SUPPRESSED)
-            return
+            return self._watch.begin(attempt, record.watch_until)
         if left_out := attempt.context.frontend_payload.recipient_data.names_left_out:
             paths = [f"frontend_payload.recipient_data.{name}" for name in left_out]
             self._telemetry.warning(Event.NAME_LEFT_OUT, **attempt.log_fields(), paths=paths)
         attempt.step = Step.SECRETS
-
-        def keyring(reference: str) -> Keyring[TwilioCredentials]:
-            return Keyring(reference, self._secrets.twilio, self._secrets.drop, lambda: self._refreshed(attempt))
-
-        reference = attempt.context.company_data_payload.channel_config.whatsapp.whatsapp_credentials_id
-        mode = keyring(reference).value().mode
+        mode = self._twilio(attempt, credentials_of(attempt)).value().mode
         key = self._model_key(attempt)
         ended = report if is_of_its_run(attempt, record) else None
         reply = record.reply or self._ask(attempt, record, mode, key, ended)
@@ -113,9 +118,10 @@ class MessagePipeline:
             attempt.step = Step.ASK
             self._policy.check(attempt, reply, key)
         attempt.step = Step.SEND
-        self._outbox.send_all(attempt, reply, record, keyring)
+        self._outbox.send_all(attempt, reply, record, partial(self._twilio, attempt))
         attempt.step = Step.CLOSE
-        self._final_update.write(attempt, record, reply)
+        closing = self._final_update.write(attempt, record, reply, self._watch.length)
+        return self._watch.begin(attempt, closing.watch_until)
 
     def _look_ahead(self, attempt: Attempt) -> RunReport | None:
         """Return how the run ended that the message waits for; None if the record has to be claimed first.
@@ -141,6 +147,9 @@ class MessagePipeline:
         attempt.step = Step.CLAIM
         return report
 
+    def _twilio(self, attempt: Attempt, reference: str) -> Keyring[TwilioCredentials]:
+        return Keyring(reference, self._secrets.twilio, self._secrets.drop, lambda: self._refreshed(attempt))
+
     def _model_key(self, attempt: Attempt) -> Keyring[Secret]:
         reference = attempt.context.company_data_payload.ai_config.openai_config.whatsapp.api_key_reference
         return Keyring(reference, self._secrets.openai, self._secrets.drop, lambda: self._refreshed(attempt))
@@ -154,6 +163,11 @@ class MessagePipeline:
 
     def _refreshed(self, attempt: Attempt) -> None:
         self._telemetry.warning(Event.SECRET_REFRESHED, **attempt.log_fields())
+
+
+def credentials_of(attempt: Attempt) -> str:
+    """Return the reference of the Twilio secret that the message names."""
+    return attempt.context.company_data_payload.channel_config.whatsapp.whatsapp_credentials_id
 
 
 def is_of_its_run(attempt: Attempt, record: Conversation) -> bool:

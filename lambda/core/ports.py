@@ -26,6 +26,7 @@ from core.conversation import (
     Usage,
     Waiting,
 )
+from core.deliveries import Deliveries
 from core.delivery import Envelope
 from core.lease import Lease
 from utils.redaction import Secret
@@ -146,6 +147,23 @@ class ConversationStore(Protocol):
         """Create a record of a Context Object that was refused; one that exists is left as it is."""
         ...
 
+    def find(self, key: ConversationKey) -> Conversation | None:
+        """Return a record as it is now (a consistent read), if there is one."""
+        ...
+
+    def record_deliveries(
+        self, seen: Conversation, deliveries: Deliveries, failure: Failure | None, at: datetime, *, ends_watch: bool
+    ) -> bool:
+        """Record the fate of a closed conversation's messages, and tell whether that took effect.
+
+        It does only if a watch is open and nobody has written since the record was seen. A status, `task_complete` and
+        what other programs wrote stay as they are.
+
+        Args:
+            failure: Why a message was not delivered, the last error from now on; people are to look at the record.
+        """
+        ...
+
     def conversations_with(self, recipient_tel: str) -> list[Conversation]:
         """Return all conversations of a recipient, as they are now (a consistent read).
 
@@ -173,11 +191,16 @@ class ChatMessage:
 
 @dataclass(frozen=True, slots=True)
 class Closing:
-    """What a closed record is to say."""
+    """What a closed record is to say.
+
+    Attributes:
+        watch_until: Until when the fate of its messages is looked for; None for not at all.
+    """
 
     messages: tuple[ChatMessage, ...]
     at: datetime
     processing_time_ms: int
+    watch_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,6 +304,7 @@ class TwilioMessage:
         body: Empty where Twilio does not show the text.
         created_at: To the second; None where Twilio gives no date that can be read.
         status: Twilio's word, for example `queued`; a failed message was accepted all the same.
+        updated_at: When its status changed last; None where Twilio gives no date that can be read.
         direction: `outbound-api` for what a program sent through the API.
     """
 
@@ -291,6 +315,7 @@ class TwilioMessage:
     direction: str = ""
     messaging_service_sid: str | None = None
     error_code: int | None = None
+    updated_at: datetime | None = None
 
 
 class WhatsAppGateway(Protocol):
@@ -318,6 +343,14 @@ class WhatsAppGateway(Protocol):
 
         Raises:
             TransientError: The list could not be read to its end, or back to that moment; it proves nothing.
+        """
+        ...
+
+    def fetch(self, sid: str, credentials: TwilioCredentials) -> TwilioMessage | None:
+        """Return one message; None if the account has none of that id.
+
+        Raises:
+            TransientError: Twilio does not answer, or not what can be read.
         """
         ...
 

@@ -25,6 +25,7 @@ from core.postponement import Postponement
 from core.reconciler import Reconciler
 from core.reconciliation import Windows
 from core.telemetry import Telemetry
+from core.watch import DeliveryWatch
 from utils.assistant_definition import AssistantDefinitions
 from utils.context_processor import parse_context
 from utils.settings import CLOCK_SKEW_SECONDS, Settings
@@ -103,6 +104,9 @@ def pipeline(settings: Settings, ports: Ports) -> MessagePipeline:
             clock_skew_seconds=CLOCK_SKEW_SECONDS,
         ),
         final_update=FinalUpdate(store, clock, telemetry),
+        watch=DeliveryWatch(
+            store, ports.whatsapp, clock, telemetry, timedelta(seconds=settings.delivery_watch_seconds)
+        ),
         aftermath=Aftermath(store, postponement(settings), clock, telemetry, ports.jitter, CLOCK_SKEW_SECONDS),
         clock=clock,
         telemetry=telemetry,

@@ -29,6 +29,7 @@ from core.conversation import (
     Waiting,
     WaitReason,
 )
+from core.deliveries import Deliveries, DeliveryStatus, MessageDelivery, overall
 
 RECORD_VERSION = 2
 """Format of what this release writes; the release before wrote none."""
@@ -38,6 +39,7 @@ MAYBE_SENT_BY_OTHERS = frozenset({Status.PROCESSING, Status.SENDING, Status.FAIL
 
 _STATUSES, _STEPS, _MODES = frozenset(Status), frozenset(Step), frozenset(Mode)
 _WAIT_REASONS = frozenset(WaitReason)
+_DELIVERY_STATUSES = frozenset(DeliveryStatus)
 
 _to_dynamodb = TypeSerializer().serialize
 _from_dynamodb = TypeDeserializer().deserialize
@@ -93,7 +95,25 @@ def read_conversation(item: Mapping[str, Any], table_key: TableKey = DEFAULT_KEY
         held_sids=frozenset(held),
         thread_id=_text(item.get("thread_id")),
         paid_runs=_paid_runs(item),
+        deliveries=read_deliveries(item.get("deliveries")),
+        watch_until=read_moment(item.get("delivery_watch_until")),
+        delivery_writes=int(_float(item.get("delivery_writes"))),
     )
+
+
+def read_deliveries(value: object) -> dict[str, MessageDelivery]:
+    """Read the fate of messages; a word of a later release is one that says nothing yet."""
+    found = {}
+    for sid, entry in value.items() if isinstance(value, Mapping) else ():
+        if isinstance(entry, Mapping):
+            status, at = _text(entry.get("status")), read_moment(entry.get("at"))
+            error_code = int(_float(entry.get("error_code"))) or None
+            found[str(sid)] = MessageDelivery(
+                DeliveryStatus(status) if status in _DELIVERY_STATUSES else DeliveryStatus.ACCEPTED,
+                at or datetime.fromtimestamp(0, tz=UTC),
+                error_code,
+            )
+    return found
 
 
 def read_standing(item: Mapping[str, Any]) -> Standing:
@@ -238,6 +258,21 @@ def sent_list(sent: Sequence[SentPart]) -> list[dict[str, Any]]:
         }
         for part in sent
     ]
+
+
+def deliveries_attributes(deliveries: Deliveries, *, writes: int) -> dict[str, Any]:
+    return {
+        "deliveries": {
+            sid: {
+                "status": delivery.status,
+                "at": iso(delivery.at),
+                **({"error_code": delivery.error_code} if delivery.error_code else {}),
+            }
+            for sid, delivery in deliveries.items()
+        },
+        "delivery_status": overall(deliveries),
+        "delivery_writes": writes,
+    }
 
 
 def waiting_map(waiting: Waiting) -> dict[str, str]:

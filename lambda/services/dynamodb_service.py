@@ -17,6 +17,7 @@ from core.conversation import (
     Status,
     Waiting,
 )
+from core.deliveries import Deliveries, DeliveryStatus, MessageDelivery
 from core.errors import LeaseHeldError, LostLeaseError, PermanentError, ProcessorError, StoreUnavailableError
 from core.lease import Lease
 from core.ports import Closing, Failing, Parked
@@ -25,6 +26,7 @@ from services.conversation_item import (
     RECORD_VERSION,
     RUN_IDS,
     TableKey,
+    deliveries_attributes,
     deserialize,
     failure_map,
     iso,
@@ -256,6 +258,12 @@ class DynamoDBConversationStore:
             "updated_at": iso(closing.at),
             "last_owner": lease.owner,
         }
+        if closing.watch_until is not None:
+            accepted = {
+                message.message_id: MessageDelivery(DeliveryStatus.ACCEPTED, message.timestamp)
+                for message in closing.messages
+            }
+            sets |= {**deliveries_attributes(accepted, writes=1), "delivery_watch_until": iso(closing.watch_until)}
         unseen = [message.message_id for message in closing.messages if message.unseen]
         if unseen:
             sets["adopted_unseen"] = unseen
@@ -321,11 +329,37 @@ class DynamoDBConversationStore:
             if old_item(exc) is None:
                 raise classify(exc) from exc
 
+    def find(self, key: ConversationKey) -> Conversation | None:
+        values = {":recipient": key.recipient_tel, ":conversation": key.conversation_id}
+        found = self._query(f"{self._key.partition} = :recipient AND conversation_id = :conversation", values)
+        return found[0] if found else None
+
+    def record_deliveries(
+        self, seen: Conversation, deliveries: Deliveries, failure: Failure | None, at: datetime, *, ends_watch: bool
+    ) -> bool:
+        sets = {**deliveries_attributes(deliveries, writes=seen.delivery_writes + 1), "updated_at": iso(at)}
+        if failure is not None:
+            sets |= {"last_error": failure_map(failure), "needs_attention": NEEDS_ATTENTION}
+        removes = ["delivery_watch_until"] if ends_watch else []
+        condition = "attribute_exists(delivery_watch_until) AND delivery_writes = :seen"
+        try:
+            self._update(seen.key, sets, removes, condition, {":seen": seen.delivery_writes})
+        except (ClientError, BotoCoreError) as exc:
+            existing = old_item(exc)
+            if existing is None:
+                raise classify(exc) from exc
+            # a write of ours whose answer was lost has taken effect
+            return all(existing.get(name) == sets[name] for name in ("delivery_writes", "deliveries"))
+        return True
+
     def conversations_with(self, recipient_tel: str) -> list[Conversation]:
+        return self._query(f"{self._key.partition} = :recipient", {":recipient": recipient_tel})
+
+    def _query(self, condition: str, values: Mapping[str, Any]) -> list[Conversation]:
         pages = self._client.get_paginator("query").paginate(
             TableName=self._table_name,
-            KeyConditionExpression=f"{self._key.partition} = :recipient",
-            ExpressionAttributeValues=serialize({":recipient": recipient_tel}),
+            KeyConditionExpression=condition,
+            ExpressionAttributeValues=serialize(values),
             ConsistentRead=True,
         )
         try:

@@ -1,6 +1,7 @@
 """Twilio service: create and list WhatsApp messages."""
 
 import json
+import re
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -53,6 +54,9 @@ _FIRST_MESSAGE_CODE = 21_000
 _UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
 """What the SDK raises where an answer's body is not of the shape it expects."""
 
+_SID = re.compile(r"[A-Za-z0-9]{1,64}")
+
+_NOT_FOUND = 404
 _UNKNOWN_STATUS = {408}
 _REJECTED_STATUS = {401, 403}
 _ON_THE_WAY = {401, 403, 404, 407}
@@ -130,6 +134,21 @@ class TwilioWhatsApp:
             raise TransientError("Twilio's list can't be read", code="twilio_list_unreadable") from exc
         raise TransientError("Twilio's list is longer than what is read of it", code="twilio_list_too_long")
 
+    def fetch(self, sid: str, credentials: TwilioCredentials) -> TwilioMessage | None:
+        if _SID.fullmatch(sid) is None:  # it would become a part of the address
+            return None
+        http = OneShotHttpClient(self._timeout_seconds, self._now)
+        try:
+            return self._message(self._client(credentials, http).messages(sid).fetch())
+        except (TwilioException, NotSentError, AnswerLostError) as exc:
+            if http.status == _NOT_FOUND and _object(http.text) is not None:
+                return None
+            raise classify(exc, http, creating=False) from exc
+        except _UNREADABLE as exc:
+            if http.status is None:
+                raise
+            raise TransientError("Twilio's answer can't be read", code="twilio_answer_unreadable") from exc
+
     def _client(self, credentials: TwilioCredentials, http: OneShotHttpClient) -> Client:
         client = make_client(credentials, http)
         if self._base_url is not None:
@@ -149,12 +168,18 @@ class TwilioWhatsApp:
         return TwilioMessage(
             sid=sid,
             body=body,
-            created_at=created if isinstance(created, datetime) and created.tzinfo else None,
+            created_at=moment_of(created),
             status=str(message.status or ""),
             direction=str(message.direction or ""),
             messaging_service_sid=service if isinstance(service, str) and service else None,
             error_code=message.error_code if isinstance(message.error_code, int) else None,
+            updated_at=moment_of(message.date_updated),
         )
+
+
+def moment_of(value: object) -> datetime | None:
+    """Return a date as the SDK has read it; it leaves text that it can't read as it is."""
+    return value if isinstance(value, datetime) and value.tzinfo else None
 
 
 def make_client(credentials: TwilioCredentials, http: OneShotHttpClient) -> Client:

@@ -183,6 +183,14 @@ class Settings(GuardSettings):
         validation_alias="OPENAI_RUN_DEADLINE_SECONDS",
         description="Age after which a run of the model is given up and another is asked for.",
     )
+    delivery_watch_seconds: int = Field(
+        default=0,
+        ge=0,
+        le=86_400,
+        validation_alias="DELIVERY_WATCH_SECONDS",
+        description="How long after a message was sent Twilio is asked, by messages that wait in the queue, whether"
+        " WhatsApp has delivered it; 0 for never. More needs the right to send to the queue.",
+    )
     twilio_api_base_url: BaseUrl | None = Field(
         default=None,
         validation_alias="TWILIO_API_BASE_URL",

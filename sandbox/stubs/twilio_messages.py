@@ -24,6 +24,8 @@ class Fate:
         status: Its last status; `sent` stays sent, as with a recipient who blocked the sender.
         error_code: Code of a failed or undelivered message, for example 63016 outside the 24-hour window.
         list_lag_seconds: Time until it shows in the list; None for the stub's setting.
+        course: What Twilio says from so many seconds after the creation on, instead of the usual course: any statuses
+            in any order, such as `((0, "queued"), (5, "delivered"), (6, "sent"), (700, "undelivered"))`.
         row: Members that its row in the list shows otherwise, for rows without a date or of another shape.
     """
 
@@ -31,8 +33,12 @@ class Fate:
     error_code: int | None = None
     list_lag_seconds: float | None = None
     row: Mapping[str, Any] = field(default_factory=dict)
+    course: Sequence[tuple[float, str]] = ()
 
     def __post_init__(self) -> None:
+        for seconds, status in self.course:
+            if not seconds >= 0 or not isinstance(status, str):
+                raise ValueError(f"course has pairs of seconds and a status; one is {[seconds, status]!r}")
         if self.status not in FINAL_STATUSES:
             raise ValueError(f"status must be one of {', '.join(FINAL_STATUSES)}; it is {self.status!r}")
         if self.list_lag_seconds is not None and self.list_lag_seconds < 0:
@@ -83,6 +89,9 @@ class Message:
         return "\n".join([self.sid, *self.form.values(), self.body])
 
     def status(self, now: float) -> str:
+        if self.fate.course:
+            passed = [status for moment, status in self._course if moment <= now]
+            return passed[-1] if passed else "queued"
         if now < self.sent_at:
             return "accepted" if self.service_sid else "queued"
         if now < self.ended_at:
@@ -91,6 +100,14 @@ class Message:
 
     def date_sent(self, now: float) -> float | None:
         return self.sent_at if now >= self.sent_at else None
+
+    @property
+    def _course(self) -> list[tuple[float, str]]:
+        return [(self.created_at + seconds, status) for seconds, status in sorted(self.fate.course)]
+
+    def _updated_at(self, now: float) -> float:
+        moments = [moment for moment, _ in self._course] if self.fate.course else [self.sent_at, self.ended_at]
+        return max(moment for moment in (self.created_at, *moments) if moment <= now)
 
     @property
     def service_sid(self) -> str | None:
@@ -108,7 +125,7 @@ class Message:
             body=shown.of(self.body),
             status=status,
             created_at=self.created_at,
-            updated_at=max(moment for moment in (self.created_at, self.sent_at, self.ended_at) if moment <= now),
+            updated_at=self._updated_at(now),
             sent_at=self.date_sent(now),
             messaging_service_sid=self.service_sid,
             num_media=1 if self.form.get("MediaUrl") else 0,

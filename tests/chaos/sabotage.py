@@ -59,10 +59,11 @@ def one_at_a_time(deployment: Deployment) -> Iterator[None]:
 
 
 def with_saboteur(package: bytes) -> bytes:
-    """Return the package with one more module in it, and everything else as it was."""
+    """Return the package with one more module in it, if it has not got it, and everything else as it was."""
     archive = io.BytesIO(package)
     with ZipFile(archive, "a", ZIP_DEFLATED) as zip_file:
-        zip_file.write(SABOTEUR, SABOTEUR.name)
+        if SABOTEUR.name not in zip_file.namelist():
+            zip_file.write(SABOTEUR, SABOTEUR.name)
     return archive.getvalue()
 
 

@@ -59,7 +59,8 @@ def judge(parts: Sequence[Part], site: Site, max_receives: int) -> list[Verdict]
 
 def is_undecided(record: Record) -> bool:
     """Whether a conversation was left to a person."""
-    return bool(record.get("last_error", {}).get("code") == UNDECIDED)
+    error = record.get("last_error")
+    return isinstance(error, dict) and error.get("code") == UNDECIDED
 
 
 def _judge(part: Part, record: Record | None, site: Site, max_receives: int) -> Verdict:

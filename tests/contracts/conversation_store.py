@@ -32,6 +32,7 @@ from core.conversation import (
     Waiting,
     WaitReason,
 )
+from core.deliveries import DeliveryStatus, MessageDelivery
 from core.errors import LeaseHeldError, LostLeaseError, ProcessorError
 from core.lease import Lease
 from core.ports import ChatMessage, Closing, ConversationStore, Failing, Parked
@@ -479,6 +480,91 @@ class ConversationStoreContract:
         inspected = lab.inspect(owner.key)
         assert inspected.messages == list(closing("SM1", "SM2", "SM3").messages)
         assert (inspected.processing_time_ms, inspected.needs_attention) == (8250, False)
+
+    # Delivered
+
+    @pytest.fixture
+    def watched(self, lab: StoreLab, owner: Actor) -> Conversation:
+        """A closed conversation of two messages whose fate is looked for."""
+        lab.store.close(owner.lease, replace(closing("SM1", "SM2"), watch_until=at(3608)))
+        return self.look(lab.store, owner.key)
+
+    def test_a_closed_record_says_whose_fate_is_looked_for(self, watched: Conversation) -> None:
+        accepted = MessageDelivery(DeliveryStatus.ACCEPTED, at(7))
+        assert watched.deliveries == {"SM1": accepted, "SM2": accepted}
+        assert watched.watch_until == at(3608)
+
+    def test_a_record_is_found_as_it_is_now(self, store: ConversationStore, watched: Conversation) -> None:
+        assert store.find(watched.key) == watched
+
+    def test_a_record_that_is_not_there_is_not_found(self, store: ConversationStore, owner: Actor) -> None:
+        assert store.find(replace(owner.key, conversation_id="conv-of-nobody")) is None
+
+    def test_what_became_of_messages_is_recorded_and_the_watch_goes_on(
+        self, lab: StoreLab, watched: Conversation
+    ) -> None:
+        found = {**watched.deliveries, "SM1": MessageDelivery(DeliveryStatus.DELIVERED, at(12))}
+
+        assert lab.store.record_deliveries(watched, found, None, at(20), ends_watch=False)
+
+        seen = lab.store.find(watched.key)
+        assert seen == replace(watched, deliveries=found, delivery_writes=2)
+        assert not lab.inspect(watched.key).needs_attention
+
+    def test_a_message_that_was_not_delivered_calls_for_a_person_and_stays_sent(
+        self, lab: StoreLab, watched: Conversation
+    ) -> None:
+        found = {**watched.deliveries, "SM2": MessageDelivery(DeliveryStatus.UNDELIVERED, at(12), 63016)}
+        failure = Failure(Step.DELIVER, "twilio_63016", "it was not delivered", at(20), True, "m-9", 1)  # noqa: FBT003
+
+        assert lab.store.record_deliveries(watched, found, failure, at(20), ends_watch=True)
+
+        seen = lab.store.find(watched.key)
+        assert seen is not None
+        assert (seen.deliveries, seen.last_error, seen.watch_until, seen.status) == (found, failure, None, Status.SENT)
+        assert lab.inspect(watched.key).needs_attention
+
+    def test_of_two_looks_that_saw_the_same_record_one_takes_effect(
+        self, store: ConversationStore, watched: Conversation
+    ) -> None:
+        first = {**watched.deliveries, "SM1": MessageDelivery(DeliveryStatus.READ, at(12))}
+        second = {**watched.deliveries, "SM1": MessageDelivery(DeliveryStatus.SENT, at(11))}
+        assert store.record_deliveries(watched, first, None, at(20), ends_watch=False)
+
+        assert not store.record_deliveries(watched, second, None, at(21), ends_watch=False)
+
+        seen = store.find(watched.key)
+        assert seen is not None
+        assert seen.deliveries == first
+
+    @pytest.mark.parametrize("ends_watch", [True, False])
+    def test_a_look_recorded_again_after_a_lost_answer_is_recorded_once(
+        self, store: ConversationStore, watched: Conversation, *, ends_watch: bool
+    ) -> None:
+        found = dict.fromkeys(watched.deliveries, MessageDelivery(DeliveryStatus.FAILED, at(12), 63024))
+        assert store.record_deliveries(watched, found, None, at(20), ends_watch=ends_watch)
+        before = store.find(watched.key)
+
+        assert store.record_deliveries(watched, found, None, at(20), ends_watch=ends_watch)
+
+        assert store.find(watched.key) == before
+
+    def test_nothing_is_recorded_once_the_watch_is_over(self, store: ConversationStore, watched: Conversation) -> None:
+        store.record_deliveries(watched, watched.deliveries, None, at(20), ends_watch=True)
+        over = store.find(watched.key)
+        assert over is not None
+        found = {**over.deliveries, "SM1": MessageDelivery(DeliveryStatus.READ, at(12))}
+
+        assert not store.record_deliveries(over, found, None, at(30), ends_watch=False)
+
+        assert store.find(watched.key) == over
+
+    def test_no_record_comes_of_a_look_at_one_that_is_gone(self, store: ConversationStore, owner: Actor) -> None:
+        gone = Conversation(replace(owner.key, conversation_id="conv-gone"), Status.SENT, at(0), delivery_writes=1)
+
+        assert not store.record_deliveries(gone, {}, None, at(30), ends_watch=False)
+
+        assert store.find(gone.key) is None
 
     def test_a_closed_record_needs_no_attention_any_more(self, lab: StoreLab) -> None:
         owner = Actor(lab.store, new_key())

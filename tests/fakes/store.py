@@ -20,6 +20,7 @@ from core.conversation import (
     UndecidedRow,
     Waiting,
 )
+from core.deliveries import Deliveries, DeliveryStatus, MessageDelivery
 from core.errors import LeaseHeldError, LostLeaseError
 from core.lease import Lease
 from core.ports import ChatMessage, Closing, Failing, Parked
@@ -202,6 +203,10 @@ class InMemoryConversationStore:
         if self._ended_by(lease):
             return
         sent = tuple(SentPart(message.message_id, message.timestamp) for message in closing.messages)
+        watched: dict[str, Any] = {}
+        if closing.watch_until is not None:
+            deliveries = {part.sid: MessageDelivery(DeliveryStatus.ACCEPTED, part.sent_at) for part in sent}
+            watched = {"deliveries": deliveries, "watch_until": closing.watch_until, "delivery_writes": 1}
         record = self._fenced(
             "close",
             lease,
@@ -216,6 +221,7 @@ class InMemoryConversationStore:
             sent=sent,
             held_sids=frozenset(part.sid for part in sent),
             last_error=None,
+            **watched,
         )
         record.messages.extend(closing.messages)
         record.processing_time_ms = closing.processing_time_ms
@@ -272,6 +278,33 @@ class InMemoryConversationStore:
         if key not in self.records:
             refused = Conversation(key, Status.FAILED_VALIDATION, failure.at, last_error=failure)
             self.records[key] = Record(refused, attempts=0, needs_attention=True)
+
+    @atomic
+    def find(self, key: ConversationKey) -> Conversation | None:
+        self.reads.append("find")
+        record = self.records.get(key)
+        return record.conversation if record is not None else None
+
+    @atomic
+    def record_deliveries(
+        self, seen: Conversation, deliveries: Deliveries, failure: Failure | None, at: datetime, *, ends_watch: bool
+    ) -> bool:
+        self.writes.append("record_deliveries")
+        record = self.records.get(seen.key)
+        if record is None:
+            return False
+        current = record.conversation
+        if current.watch_until is None or current.delivery_writes != seen.delivery_writes:
+            return (current.delivery_writes, current.deliveries) == (seen.delivery_writes + 1, deliveries)
+        record.needs_attention = record.needs_attention or failure is not None
+        record.conversation = replace(
+            current,
+            deliveries=dict(deliveries),
+            delivery_writes=seen.delivery_writes + 1,
+            watch_until=None if ends_watch else current.watch_until,
+            last_error=failure or current.last_error,
+        )
+        return True
 
     @atomic
     def conversations_with(self, recipient_tel: str) -> list[Conversation]:

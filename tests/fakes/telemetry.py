@@ -19,6 +19,7 @@ class RecordingTelemetry:
         self.lines: list[Line] = []
         self.metrics: Counter[str] = Counter()
         self.failed_codes: Counter[str] = Counter()
+        self.counted: list[tuple[str, str | None]] = []
         self.invocations: list[str] = []
         self.flushes = 0
 
@@ -45,6 +46,7 @@ class RecordingTelemetry:
 
     def metric(self, metric: str, value: float = 1, *, code: str | None = None) -> None:
         self.metrics[metric] += value  # type: ignore[assignment]
+        self.counted.append((metric, code))
         if code is not None and metric == Metric.MESSAGES_FAILED:
             self.failed_codes[code] += 1
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from core.conversation import Mode
@@ -29,6 +29,7 @@ class InMemoryWhatsApp:
         self.accepted_tokens: set[Secret] = {TWILIO.login[1]}
         self.delivered: list[Delivered] = []
         self.lists = 0
+        self.fetches = 0
 
     def send(self, part: OutboundPart, credentials: TwilioCredentials, start_before: datetime) -> TwilioMessage:
         self.check(part, credentials, start_before)
@@ -70,6 +71,19 @@ class InMemoryWhatsApp:
             and delivered.listed_at <= now
             and (delivered.message.created_at is None or delivered.message.created_at >= since)
         ]
+
+    def fetch(self, sid: str, credentials: TwilioCredentials) -> TwilioMessage | None:
+        self._authenticate(credentials)
+        self.fetches += 1
+        return next((delivered.message for delivered in self.delivered if delivered.message.sid == sid), None)
+
+    def now_is(self, sid: str, status: str, error_code: int | None = None) -> None:
+        """Let a message have another status from now on."""
+        for index, delivered in enumerate(self.delivered):
+            if delivered.message.sid == sid:
+                changes = {"status": status, "error_code": error_code, "updated_at": self._clock.now()}
+                message = replace(delivered.message, **changes)  # type: ignore[arg-type]
+                self.delivered[index] = replace(delivered, message=message)
 
     def _authenticate(self, credentials: TwilioCredentials) -> None:
         if credentials.login[1] not in self.accepted_tokens:

@@ -13,6 +13,7 @@ from tests.simulation.old_records import random_old_record
 from tests.simulation.scenario import (
     FILLING,
     PATIENCE_SECONDS,
+    WATCH_SECONDS,
     Change,
     ForeignMessage,
     Forgery,
@@ -45,6 +46,7 @@ def random_scenario(random: Random, *hostilities: Hostility) -> Scenario:
         patience_seconds=random.choice((0, PATIENCE_SECONDS, PATIENCE_SECONDS, PATIENCE_SECONDS)),
         usual_seconds=random.choice((None, None, 1.0, 20.0, 600.0)),
         exact_delays=random.random() < 0.7,
+        watch_seconds=random.choice((0, WATCH_SECONDS)),
     )
     for make_worse in hostilities or random.sample(HOSTILITIES, random.choice((0, 0, 1, 1, 2, 3))):
         scenario = make_worse(random, scenario)
@@ -142,6 +144,18 @@ def no_right_to_put(_: Random, scenario: Scenario) -> Scenario:
     return replace(scenario, may_put=False)
 
 
+def deliveries(random: Random, scenario: Scenario) -> Scenario:
+    """Let messages be delivered, read or dropped, soon or late, with Twilio's word on it out of order, or never."""
+    moments = (0.0, 2.0, 8.0, 30.0, 200.0, 1000.0, 2600.0, 3500.0, 5000.0)
+    words = ("queued", "sending", "sent", "sent", "partially_delivered", "on its way")
+    end = random.choice(("delivered", "read", "undelivered", "failed", "canceled", "sent"))
+    course = [(random.choice(moments), random.choice(words)) for _ in range(random.choice((0, 1, 3)))]
+    course.append((random.choice(moments), end))
+    code = random.choice((None, 63016, 63024, 63049, 63021))
+    fate = Fate(error_code=code, course=tuple(sorted(course)))
+    return replace(scenario, fates=random.choice(((fate,), (fate, Fate()))), watch_seconds=WATCH_SECONDS)
+
+
 HOSTILITIES: tuple[Hostility, ...] = (
     texts_not_shown,
     texts_altered,
@@ -157,6 +171,7 @@ HOSTILITIES: tuple[Hostility, ...] = (
     outages,
     forged_continuations,
     no_right_to_put,
+    deliveries,
 )
 """Ways in which the world is not our friend."""
 

@@ -52,6 +52,7 @@ MENU: Mapping[str, tuple[Fault, ...]] = {
             "store.fail",
             "store.postpone",
             "store.reject",
+            "store.record_deliveries",
         ),
         _WRITE,
     ),
@@ -62,6 +63,7 @@ MENU: Mapping[str, tuple[Fault, ...]] = {
     "model.fetch_run": (*_READ, Fault.THROTTLE),
     "whatsapp.send": (*_ALWAYS, Fault.THROTTLE, Fault.REFUSE, Fault.SLOW_CONNECT),
     "whatsapp.list_messages": (*_READ, Fault.GARBLE, Fault.SLOW_CONNECT),
+    "whatsapp.fetch": (*_READ, Fault.THROTTLE, Fault.GARBLE, Fault.SLOW_CONNECT),
     "queue.hide": (*_ALWAYS,),
     "queue.put": (*_ALWAYS, Fault.REPEAT, Fault.REFUSE),
 }

@@ -12,6 +12,7 @@ from core.continuation import MAX_NUMBER
 from core.conversation import TRANSITIONS, Status
 from core.errors import LeaseHeldError
 from tests.simulation.ambiguity import Ambiguity
+from tests.simulation.deliveries import Deliveries
 from tests.simulation.expressions import Item
 from tests.simulation.faults import SURVIVABLE, Fault
 from tests.simulation.scenario import RUN_DEADLINE_SECONDS, Change, PlannedConversation
@@ -70,6 +71,7 @@ class Invariants:
         )
         self._got: Counter[tuple[str, str]] = Counter()
         self._broken: str | None = None
+        self._deliveries = Deliveries(world)
         for accepted in world.twilio.sent:
             self._got[accepted.recipient_tel, canonical(accepted.content)] += 1
         world.table.watchers.append(self._check_write)
@@ -84,8 +86,8 @@ class Invariants:
 
     def check_now(self) -> None:
         """Check what must hold at every moment."""
-        if self._broken is not None:
-            raise ViolationError(self._broken)
+        if broken := self._broken or self._deliveries.broken:
+            raise ViolationError(broken)
         if self._table.version == self._seen_version:
             return
         self._seen_version = self._table.version
@@ -108,6 +110,8 @@ class Invariants:
             self._conflicts_reach_a_person(planned)
             self._left_to_people_only_if_need_be(planned)
             self._waiting_is_over(planned)
+            if undelivered := self._deliveries.check_end(planned):
+                raise ViolationError(undelivered)
         self._sent_means_sent()
         self._replies_keep_their_locks_and_history()
         self._critical_line_before_the_stop()

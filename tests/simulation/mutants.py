@@ -14,6 +14,7 @@ from twilio.base.page import Page
 import core.aftermath
 import core.claim
 import core.continuation
+import core.deliveries
 import core.pipeline
 import core.postponement
 import core.reconciler
@@ -36,6 +37,7 @@ from core.ports import Failing
 from core.postponement import Postponement, Wait
 from core.reconciler import Reconciler
 from core.reconciliation import Adopt, NotSent, Undecided, decide
+from core.watch import DeliveryWatch
 from services.dynamodb_service import DynamoDBConversationStore
 from tests.simulation import drawing
 from tests.simulation.drawing import Hostility
@@ -375,6 +377,37 @@ def final_update_takes_as_long_as_any_other() -> Any:
     return patch.object(StoreWire, "closing", lambda self: self)
 
 
+def deliveries_go_back() -> Any:
+    return patch.object(core.deliveries, "moves", lambda old, new: old is not new)
+
+
+def looks_are_recorded_without_a_condition() -> Any:
+    return without_condition("record_deliveries")
+
+
+def a_watch_ends_with_a_look_in_vain() -> Any:
+    """Take Twilio's silence at the end for news."""
+    look = DeliveryWatch._ask_about_all
+
+    def ask(self: DeliveryWatch, *given: Any) -> Any:
+        return look(self, *given)[0], None
+
+    return patch.object(DeliveryWatch, "_ask_about_all", ask)
+
+
+def undelivered_messages_are_counted_and_nobody_is_told() -> Any:
+    return patch.object(DeliveryWatch, "_failure", lambda *_: None)
+
+
+def duplicates_take_no_watch_over() -> Any:
+    begin = DeliveryWatch.begin
+
+    def only_first(self: DeliveryWatch, attempt: Attempt, until: Any) -> Any:
+        return Done() if attempt.step is Step.CLAIM else begin(self, attempt, until)
+
+    return patch.object(DeliveryWatch, "begin", only_first)
+
+
 EXHAUSTIVELY: tuple[Mutation, ...] = (
     no_intent_record,
     no_check_between_lease_and_send,
@@ -405,10 +438,12 @@ IN_ONE_SCENARIO: tuple[tuple[Mutation, str], ...] = (
     (put_before_the_record_is_written, "after a hold"),
     (a_continuation_keeps_the_lease, "after a hold"),
     (what_finds_anothers_lease_is_acknowledged, "free-form"),
+    (looks_are_recorded_without_a_condition, "watched"),
     (hidden_texts_are_no_messages, "hidden text"),
     (what_is_hidden_is_left_to_people, "hidden text"),
 )
 """Mutants that need a certain scenario, and which."""
+
 
 BY_CHANCE: tuple[Mutation, ...] = (
     adopt_any_sid,
@@ -436,6 +471,10 @@ IN_A_HOSTILE_WORLD: tuple[tuple[Mutation, Hostility], ...] = (
     (continuations_have_no_bound, drawing.forged_continuations),
     (any_runs_result_is_used, drawing.forged_continuations),
     (outages_cost_receives, drawing.outages),
+    (deliveries_go_back, drawing.deliveries),
+    (a_watch_ends_with_a_look_in_vain, drawing.deliveries),
+    (undelivered_messages_are_counted_and_nobody_is_told, drawing.deliveries),
+    (duplicates_take_no_watch_over, drawing.deliveries),
 )
 """Mutants that need an unfriendly world to show up, and in which way unfriendly."""
 

@@ -19,6 +19,7 @@ FILLING = " \u201cx\u201d \u2013 it\u2019s\u2026\u00a0a&b \u200b" + " x" * 690
 
 PATIENCE_SECONDS = 21_600
 RUN_DEADLINE_SECONDS = 3600
+WATCH_SECONDS = 3600
 
 
 class Forgery(StrEnum):
@@ -160,6 +161,7 @@ class Scenario:
         exact_delays: Whether delayed messages come at their time.
         may_put: Whether the function may put messages on its queue.
         redriven_at: When a person moves back what is in the DLQ, if one does.
+        watch_seconds: How long the fate of a message is looked for.
     """
 
     conversations: tuple[PlannedConversation, ...]
@@ -184,6 +186,7 @@ class Scenario:
     exact_delays: bool = True
     may_put: bool = True
     redriven_at: float | None = None
+    watch_seconds: int = 0
 
     @property
     def is_outlasted(self) -> bool:
@@ -253,6 +256,11 @@ EXHAUSTIVE = {
     "lookalikes": pair(Mode.TEMPLATE, ANA, ANA_ACME),
     "after a hold": plain(run_seconds=20.0),
     "parked": replace(plain(run_seconds=20.0), usual_seconds=20.0),
+    "watched": replace(
+        plain(parts=2, run_seconds=0.0),
+        watch_seconds=WATCH_SECONDS,
+        fates=(Fate(error_code=63016, course=((0.0, "queued"), (1.0, "sent"), (30.0, "undelivered"))),),
+    ),
     "hidden text": replace(plain(mode=Mode.TEMPLATE, run_seconds=0.0), shown=Shown.HIDDEN, with_service=True),
 }
 """Scenarios that are run under every fault and every pair of faults."""

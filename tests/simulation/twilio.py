@@ -96,6 +96,7 @@ class SimulatedTwilio:
             status=fate.status,
             error_code=fate.error_code,
             row=fate.row,
+            course=fate.course,
             list_lag_seconds=self._random.random() * self._list_lag_seconds,
         )
         try:

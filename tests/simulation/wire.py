@@ -274,7 +274,8 @@ class TwilioWire(Wire, OneShotHttpClient):
         def effect() -> Reply:
             return self._twilio.handle(method, path, query, form, auth or ("", ""))
 
-        fault = self._connect("whatsapp.send" if method == "POST" else "whatsapp.list_messages")
+        reads = "whatsapp.list_messages" if path.endswith("/Messages.json") else "whatsapp.fetch"
+        fault = self._connect("whatsapp.send" if method == "POST" else reads)
         reply = self._send(fault, effect) if method == "POST" else self._read(fault, effect)
         self.status, self.text = reply.status, reply.body.decode()
         return Response(reply.status, self.text, {})
@@ -327,6 +328,8 @@ class TwilioWire(Wire, OneShotHttpClient):
             if self.random.random() < 0.5:
                 raise AnswerLostError("no answer")
             return _refusal(503, 20503)
+        if fault is Fault.THROTTLE:
+            return _refusal(429, 20429)
         if fault is Fault.SLOW:
             self.kernel.sleep(SLOW_SECONDS["whatsapp"])
         reply = effect()

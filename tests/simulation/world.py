@@ -65,7 +65,7 @@ HEARTBEAT_SECONDS = {360: 120, 90: 20}
 
 
 @lru_cache
-def settings_of(visibility_seconds: int, patience_seconds: int) -> Settings:
+def settings_of(visibility_seconds: int, patience_seconds: int, watch_seconds: int) -> Settings:
     return Settings.from_environ(
         {
             "CONVERSATIONS_TABLE_NAME_DEV": "conversations-dev",
@@ -74,6 +74,7 @@ def settings_of(visibility_seconds: int, patience_seconds: int) -> Settings:
             "HEARTBEAT_INTERVAL_SECONDS": str(HEARTBEAT_SECONDS[visibility_seconds]),
             "PATIENCE_SECONDS": str(patience_seconds),
             "OPENAI_RUN_DEADLINE_SECONDS": str(RUN_DEADLINE_SECONDS),
+            "DELIVERY_WATCH_SECONDS": str(watch_seconds),
         }
     )
 
@@ -201,7 +202,7 @@ class World:
         self.model = SimulatedModel(self.clock, self.planned)
         self.twilio = SimulatedTwilio(self.kernel, random, scenario.list_lag_seconds, scenario.fates)
         self.replies = RepliesService(self.kernel, random, self.table, self._send_reply)
-        self.settings = settings_of(scenario.visibility_seconds, scenario.patience_seconds)
+        self.settings = settings_of(scenario.visibility_seconds, scenario.patience_seconds, scenario.watch_seconds)
         self.injector.outages = scenario.outages
         self.queue = SimulatedQueue(self.kernel, scenario.batch_size, scenario.visibility_seconds)
         self.queue.deliver = self._invoke

@@ -140,6 +140,25 @@ SECTIONS: dict[str, tuple[Attribute, ...]] = {
             "`ops resolve`",
             2,
         ),
+        Attribute(
+            "delivery_status",
+            "S",
+            "What became of the messages after Twilio accepted them, the worst of them: accepted, sent, unknown (Twilio"
+            " knows it no longer), delivered, read, failed, undelivered.",
+            US,
+            2,
+        ),
+        Attribute(
+            "deliveries",
+            "M",
+            "The same by SID: status, at (when Twilio says it changed), error_code. It only moves forward.",
+            US,
+            2,
+        ),
+        Attribute("delivery_writes", "N", "How often that was written; each write expects the number it saw.", US, 2),
+        Attribute(
+            "delivery_watch_until", "S", "Until when Twilio is asked. Absent once all is known, or nobody asks.", US, 2
+        ),
         Attribute("adopted_unseen", "L", "SIDs adopted although Twilio did not show their text.", US, 2),
         Attribute(
             "closed_at", "S", "When the first message was recorded as out, whatever the status says later.", US, 2

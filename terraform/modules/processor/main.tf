@@ -6,8 +6,12 @@ locals {
   rules     = jsondecode(file("${path.module}/settings.json"))
   effective = { for name, default in local.rules.defaults : name => try(coalesce(var.settings[name], default), default) }
 
+  # patience_seconds = 0 turns all waiting in the queue off; where Twilio reports each message's fate, nobody has to ask.
+  watches                = var.settings.patience_seconds > 0 && var.settings.twilio_status_callback_url == null
+  delivery_watch_seconds = coalesce(var.settings.delivery_watch_seconds, local.watches ? 3600 : 0)
+
   # Whether messages wait in the queue: the function puts them there.
-  postpones = var.settings.patience_seconds > 0
+  postpones = var.settings.patience_seconds > 0 || local.delivery_watch_seconds > 0
 
   # A send must fit between two renewals of the lease, which ends safety_margin_seconds before the visibility timeout.
   lease_needs_seconds = local.effective.safety_margin_seconds + local.effective.heartbeat_interval_seconds + local.effective.twilio_timeout_seconds + local.rules.seconds.clock_skew
@@ -23,6 +27,7 @@ locals {
       VISIBILITY_TIMEOUT_SECONDS = tostring(var.queue_visibility_timeout_seconds)
       MAX_RECEIVE_COUNT          = tostring(var.queue_max_receive_count)
       VERSION                    = var.release
+      DELIVERY_WATCH_SECONDS     = tostring(local.delivery_watch_seconds)
       OUTGOING_LINKS             = coalesce(var.settings.openai_api, "responses") == "assistants" ? "any" : "given"
     },
     var.table_partition_key == "recipient_tel" ? {} : {

@@ -257,8 +257,9 @@ variable "secret_key_arns" {
 variable "settings" {
   description = <<-EOT
     The function's own settings; each attribute is the environment variable of the same name in capitals. Omitted or null:
-    the function's default, but for patience_seconds: six hours, for which the role may send to the queue and Lambda lets
-    messages come round; 0 turns all of that off. docs/configuration.md has defaults, ranges and meaning; settings.json, made
+    the function's default, but for patience_seconds: six hours, and delivery_watch_seconds: one hour, if there is
+    patience and no twilio_status_callback_url. For both the role may send to the queue and Lambda lets messages come round;
+    patience_seconds = 0 turns all of that off. docs/configuration.md has defaults, ranges and meaning; settings.json, made
     from the function's own model, is what is checked here.
   EOT
   type = object({
@@ -288,6 +289,7 @@ variable "settings" {
     record_retention_days       = optional(number)
     patience_seconds            = optional(number, 21600)
     openai_hold_seconds         = optional(number)
+    delivery_watch_seconds      = optional(number) # 3600; 0 without patience or with twilio_status_callback_url
     openai_run_deadline_seconds = optional(number)
   })
   default  = {}

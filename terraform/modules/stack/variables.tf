@@ -317,6 +317,7 @@ variable "function_settings" {
     record_retention_days       = optional(number)
     patience_seconds            = optional(number, 21600)
     openai_hold_seconds         = optional(number)
+    delivery_watch_seconds      = optional(number) # 3600; 0 without patience or with twilio_status_callback_url
     openai_run_deadline_seconds = optional(number)
   })
   default  = {}

@@ -10,6 +10,7 @@ from sandbox.stubs import Outcome
 from tests.chaos.faults import MOMENTS
 from tests.chaos.sabotage import one_at_a_time, sabotaged
 from tests.chaos.switchboard import Deed, Switch, Switchboard
+from tests.integration.role import may_postpone
 
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("chaos")]
 
@@ -128,7 +129,11 @@ def struck_waiting(
     """Strike processes of conversations that wait for the model in the queue, once all the others have recovered."""
     for case in struck.values():
         case.conversation.wait_until_sent(within=case.conversation.within(deployment.timeout_seconds * 5))
-    with Switchboard(stack.traits) as switchboard, sabotaged(deployment, switchboard, PATIENCE_SECONDS="600"):
+    with (
+        Switchboard(stack.traits) as switchboard,
+        may_postpone(deployment),
+        sabotaged(deployment, switchboard, PATIENCE_SECONDS="600"),
+    ):
         numbered = enumerate(WAITING, start=len(STRIKES))
         yield {
             str(strike): _strike(strike, number, deployment, stack, switchboard, model_seconds=MODEL_SECONDS)

@@ -16,7 +16,7 @@ from sandbox.harness import Conversation, Deployment, LogLine
 from sandbox.harness.plan import openai_secret, twilio_secret
 from sandbox.stubs import drop
 from tests.integration.conftest import MakeConversation
-from tests.integration.product.role import Permission, Role
+from tests.integration.role import Permission, Role
 from utils.secret_reference import kind_of
 
 pytestmark = pytest.mark.integration

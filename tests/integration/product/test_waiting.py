@@ -9,7 +9,7 @@ from sandbox.harness import Conversation, Deployment, Stack
 from sandbox.harness.aws_proxy import AwsProxy
 from sandbox.stubs import Action, Outcome, StubClient, answer
 from tests.integration.conftest import MakeConversation
-from tests.integration.product.role import Role
+from tests.integration.role import may_postpone
 
 pytestmark = pytest.mark.integration
 
@@ -23,14 +23,7 @@ FIRST_WAIT_SECONDS = 30
 @pytest.fixture
 def patient(deployment: Deployment) -> Iterator[Deployment]:
     """The environment of this process, with waiting switched on and allowed, as Terraform does by default."""
-    allowed = [
-        {"Sid": sid, "Effect": "Allow", "Action": [action], "Resource": [deployment.outputs[resource]]}
-        for sid, action, resource in (
-            ("PostponeMessages", "sqs:SendMessage", "queue_arn"),
-            ("EncryptMessagesWithKey", "kms:GenerateDataKey", "kms_key_arn"),
-        )
-    ]
-    with Role(deployment).also(*allowed), deployment.changed(PATIENCE_SECONDS=str(PATIENCE_SECONDS)):
+    with may_postpone(deployment), deployment.changed(PATIENCE_SECONDS=str(PATIENCE_SECONDS)):
         yield deployment
 
 

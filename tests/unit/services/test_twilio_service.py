@@ -18,7 +18,7 @@ from core.errors import (
 )
 from core.ports import OutboundPart, TwilioCredentials, TwilioMessage
 from sandbox.context_objects import RECIPIENT, SENDER
-from sandbox.stubs import TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN, answer, delay, drop, stall, twilio_error
+from sandbox.stubs import TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN, Fate, answer, delay, drop, stall, twilio_error
 from services import twilio_http
 from services.twilio_http import AnswerLostError, NotSentError
 from services.twilio_service import MAX_PAGES, PAGE_SIZE, TwilioWhatsApp
@@ -32,7 +32,7 @@ CREDENTIALS = TwilioCredentials(TWILIO_ACCOUNT_SID, Secret(TWILIO_AUTH_TOKEN), T
 FREE_FORM = OutboundPart(RECIPIENT, SENDER, Mode.FREE_FORM, "Hello Ana")
 TEMPLATE = OutboundPart(RECIPIENT, SENDER, Mode.TEMPLATE, '{"1": "Zoë", "2": "Acme"}')
 IN_TIME = START + timedelta(seconds=10)
-CREATE, LIST = "twilio.messages.create", "twilio.messages.list"
+CREATE, LIST, FETCH = "twilio.messages.create", "twilio.messages.list", "twilio.messages.fetch"
 
 
 @pytest.fixture(autouse=True)
@@ -107,7 +107,7 @@ def test_what_twilio_accepted_is_returned(twilio: TwilioWhatsApp, stubs: StubTra
     sent = twilio.send(TEMPLATE, CREDENTIALS, IN_TIME)
 
     (message,) = messages(stubs)
-    assert sent == TwilioMessage(message["sid"], "Hello Zoë, Acme", START, "queued", "outbound-api")
+    assert sent == TwilioMessage(message["sid"], "Hello Zoë, Acme", START, "queued", "outbound-api", updated_at=START)
 
 
 @pytest.mark.parametrize(
@@ -453,3 +453,54 @@ def test_a_message_without_a_date_has_none(twilio: TwilioWhatsApp, stubs: StubTr
     listed = twilio.list_messages(RECIPIENT, SENDER, CREDENTIALS, START)
 
     assert listed == [TwilioMessage("SM1", "", None)]
+
+
+# Looking back
+
+
+def test_a_message_is_asked_for_by_its_sid(twilio: TwilioWhatsApp, stubs: StubTransports, clock: FakeClock) -> None:
+    stubs.app.twilio.fates.add(Fate(error_code=63016, course=((0, "queued"), (5, "undelivered"))))
+    sent = twilio.send(FREE_FORM, CREDENTIALS, IN_TIME)
+    clock.sleep(60)
+
+    found = twilio.fetch(sent.sid, CREDENTIALS)
+
+    assert found is not None
+    assert (found.sid, found.status, found.error_code) == (sent.sid, "undelivered", 63016)
+    assert found.updated_at == START + timedelta(seconds=5)
+    assert stubs.requests[-1].path == f"/2010-04-01/Accounts/{TWILIO_ACCOUNT_SID}/Messages/{sent.sid}.json"
+
+
+def test_a_message_that_twilio_does_not_know_is_none(twilio: TwilioWhatsApp) -> None:
+    assert twilio.fetch("SM" + "0" * 32, CREDENTIALS) is None
+
+
+@pytest.mark.parametrize("sid", ["", "../../Accounts", "SM1/Media", "SM1?x=y", "SM 1", "SM1" * 40, "\uff33" * 34])
+def test_what_is_no_sid_becomes_no_address(twilio: TwilioWhatsApp, stubs: StubTransports, sid: str) -> None:
+    assert twilio.fetch(sid, CREDENTIALS) is None
+
+    assert stubs.requests == []
+
+
+@pytest.mark.parametrize(
+    ("action", "kind", "code"),
+    [
+        pytest.param(refused(401, 20003), CredentialsRejectedError, "twilio_20003", id="rejected"),
+        pytest.param(refused(429, 20429), TransientError, "twilio_20429", id="throttled"),
+        pytest.param(refused(500, 20500), TransientError, "twilio_list_unavailable", id="500"),
+        pytest.param(answer(404, raw="<html>"), TransientError, "twilio_blocked", id="404 of a proxy"),
+        pytest.param(drop(), TransientError, "twilio_list_unavailable", id="reset"),
+        pytest.param(answer(200, raw="<html>"), TransientError, "twilio_answer_unreadable", id="200 in HTML"),
+        pytest.param(answer(200, {"sid": None}), TransientError, "twilio_answer_unreadable", id="200, no id"),
+    ],
+)
+def test_a_message_that_can_not_be_had_is_not_unknown(
+    twilio: TwilioWhatsApp, stubs: StubTransports, action: Any, kind: type[ProcessorError], code: str
+) -> None:
+    sent = twilio.send(FREE_FORM, CREDENTIALS, IN_TIME)
+    stubs.app.actions.add(action, operation=FETCH)
+
+    with pytest.raises(kind) as caught:
+        twilio.fetch(sent.sid, CREDENTIALS)
+
+    assert caught.value.code == code

@@ -158,10 +158,14 @@ CALLS: dict[type, dict[str, Callable[[Any], object]]] = {
         "intend": lambda store: store.intend(lease(), REPLY, [], START, OWNER),
         "record_unknown": lambda store: store.record_unknown(lease(), START),
         "renew": lambda store: store.renew(lease(), START.timestamp() + 90),
-        "close": lambda store: store.close(lease(), Closing(messages=(), processing_time_ms=1, at=START)),
+        "close": lambda store: store.close(
+            lease(), Closing(messages=(), processing_time_ms=1, at=START, watch_until=START)
+        ),
         "fail": lambda store: store.fail(lease(), FAILING),
         "reject": lambda store: store.reject(KEY, MARK),
         "conversations_with": lambda store: store.conversations_with(KEY.recipient_tel),
+        "find": lambda store: store.find(KEY),
+        "record_deliveries": lambda store: store.record_deliveries(SEEN, {}, MARK, START, ends_watch=True),
     },
     SecretsManagerSecrets: {
         "twilio": lambda secrets: secrets.twilio("whatsapp-credentials/acme/spring/twilio"),

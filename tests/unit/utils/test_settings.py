@@ -64,6 +64,7 @@ def test_the_defaults_are_those_of_the_design() -> None:
         "outgoing_phone_numbers": "any",
         "outgoing_moderation": False,
         "patience_seconds": 0,
+        "delivery_watch_seconds": 0,
         "openai_hold_seconds": 2,
         "openai_run_deadline_seconds": 3600,
     }
@@ -151,6 +152,7 @@ INVALID = [
     ("PATIENCE_SECONDS", "-1"),
     ("PATIENCE_SECONDS", "86401"),
     ("OPENAI_HOLD_SECONDS", "901"),
+    ("DELIVERY_WATCH_SECONDS", "86401"),
     ("OPENAI_RUN_DEADLINE_SECONDS", "899"),
 ]
 

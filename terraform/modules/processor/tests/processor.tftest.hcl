@@ -68,8 +68,9 @@ run "without_settings_the_function_gets_only_what_terraform_knows" {
       VERSION                    = "unknown"
       OUTGOING_LINKS             = "given"
       PATIENCE_SECONDS           = "21600"
+      DELIVERY_WATCH_SECONDS     = "3600"
     })
-    error_message = "A setting left out is the function's own default, but for links, where Terraform is stricter, and patience, for which it grants what is needed."
+    error_message = "A setting left out is the function's own default, but for links, where Terraform is stricter, and for patience and the delivery watch, for which it grants what is needed."
   }
 }
 
@@ -104,6 +105,7 @@ run "every_setting_becomes_the_variable_of_its_name" {
       outgoing_moderation         = true
       patience_seconds            = 3600
       openai_hold_seconds         = 5
+      delivery_watch_seconds      = 600
       openai_run_deadline_seconds = 1800
     }
   }
@@ -141,6 +143,7 @@ run "every_setting_becomes_the_variable_of_its_name" {
       OUTGOING_MODERATION          = "true"
       PATIENCE_SECONDS             = "3600"
       OPENAI_HOLD_SECONDS          = "5"
+      DELIVERY_WATCH_SECONDS       = "600"
       OPENAI_RUN_DEADLINE_SECONDS  = "1800"
     })
     error_message = "lambda/utils/settings.py reads these names."
@@ -294,8 +297,31 @@ run "waiting_in_the_queue_is_one_switch" {
     error_message = "The role has no right that the function does not use."
   }
   assert {
-    condition     = aws_lambda_function.this.environment[0].variables.PATIENCE_SECONDS == "0"
+    condition = (
+      aws_lambda_function.this.environment[0].variables.PATIENCE_SECONDS == "0"
+      && aws_lambda_function.this.environment[0].variables.DELIVERY_WATCH_SECONDS == "0"
+    )
     error_message = "The function is told, too."
+  }
+}
+
+run "the_fate_of_messages_is_not_asked_for_where_twilio_reports_it" {
+  variables {
+    settings = { twilio_status_callback_url = "https://example.com/status" }
+  }
+  assert {
+    condition     = aws_lambda_function.this.environment[0].variables.DELIVERY_WATCH_SECONDS == "0"
+    error_message = "Looking as well would cost something and tell nothing."
+  }
+}
+
+run "the_delivery_watch_alone_waits_in_the_queue_too" {
+  variables {
+    settings = { patience_seconds = 0, delivery_watch_seconds = 600 }
+  }
+  assert {
+    condition     = contains([for statement in jsondecode(output.role_policy).Statement : statement.Sid], "PostponeMessages")
+    error_message = "Its looks are messages that the function puts on the queue."
   }
 }
 

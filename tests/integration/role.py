@@ -81,5 +81,19 @@ def _less(statement: dict[str, Any], permission: Permission) -> Iterator[dict[st
         yield {**statement, "Sid": f"{permission.sid}Rest", "Action": [permission.action], "Resource": kept}
 
 
+@contextmanager
+def may_postpone(deployment: Deployment) -> Iterator[None]:
+    """Let the function put messages on its queue, as Terraform does where it may wait there, until the block ends."""
+    allowed = [
+        {"Sid": sid, "Effect": "Allow", "Action": [action], "Resource": [deployment.outputs[resource]]}
+        for sid, action, resource in (
+            ("PostponeMessages", "sqs:SendMessage", "queue_arn"),
+            ("EncryptMessagesWithKey", "kms:GenerateDataKey", "kms_key_arn"),
+        )
+    ]
+    with Role(deployment).also(*allowed):
+        yield
+
+
 def _end(arn: str) -> str:
     return arn.rsplit(":", 1)[1]
