@@ -102,7 +102,7 @@ class Deployment:
         return functions.get_event_source_mapping(UUID=uuid)["State"] not in ("Disabled", "Disabling")
 
     def queued(self) -> tuple[int, int]:
-        """Return how many messages of the queue are visible and hidden."""
+        """Return how many messages of the queue are visible, and how many are hidden or still to come."""
         return self._count(self.outputs["queue_url"])
 
     def purge(self) -> None:
@@ -110,10 +110,10 @@ class Deployment:
         self.aws.client("sqs").purge_queue(QueueUrl=self.outputs["queue_url"])
 
     def _count(self, queue_url: str) -> tuple[int, int]:
-        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        names = [f"ApproximateNumberOfMessages{which}" for which in ("", "NotVisible", "Delayed")]
         answer = self.aws.client("sqs").get_queue_attributes(QueueUrl=queue_url, AttributeNames=names)
-        visible, hidden = (int(answer["Attributes"][name]) for name in names)
-        return visible, hidden
+        visible, hidden, delayed = (int(answer["Attributes"][name]) for name in names)
+        return visible, hidden + delayed
 
     def dead_letters(self, containing: str = "") -> list[DeadLetter]:
         """Return the messages of the DLQ whose body contains a text; they stay there, visible at once."""

@@ -37,6 +37,7 @@ VARIABLES = merged(
             "twilio_timeout_seconds": 3,
             "twilio_list_lag_seconds": 3,
             "reconcile_after_seconds": 11,
+            "delivery_watch_seconds": 75,  # long enough for three looks, and for every fate of the cast
         },
         "event_source": {"batch_size": 2},
     },

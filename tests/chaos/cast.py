@@ -8,7 +8,7 @@ from random import Random
 from sandbox.context_objects import make_body
 from sandbox.harness import FREE_FORM_REFERENCE, TEMPLATE_REFERENCE, TEMPLATE_SID
 from sandbox.harness.plan import twilio_secret
-from sandbox.stubs import Shown
+from sandbox.stubs import Fate, Shown
 
 NAMES = ("Ana", "Ben", "Chloé", "Dmitri", "Eun-ji", "Fatima", "Günther", "Hana")
 SENTENCE = "We read \u201cwhat you wrote\u201d \u2013 to us\u2026 and\u00a0we\u2019d like to talk\u200b about it. "
@@ -42,11 +42,26 @@ WITH_SERVICE = 0.35
 """Share of the conversations that one of them sends."""
 
 
+FATES = (
+    Fate(course=((0, "queued"), (1, "sent"), (2, "delivered"))),
+    Fate(course=((0, "queued"), (1, "sent"), (5, "delivered"), (30, "read"))),
+    Fate(course=((0, "accepted"), (4, "read"))),
+    Fate(course=((0, "queued"), (2, "sent"), (45, "delivered"))),
+    Fate(course=((0, "queued"), (1, "sent"), (6, "delivered"), (20, "sent"))),
+    Fate(error_code=63016, course=((0, "queued"), (3, "undelivered"))),
+    Fate(error_code=63024, course=((0, "queued"), (1, "sent"), (30, "failed"))),
+    Fate(error_code=63049, course=((0, "accepted"), (1, "sent"), (50, "undelivered"))),
+    Fate(course=((0, "queued"), (1, "sent"))),
+)
+"""What becomes of messages after Twilio accepted them: delivered or not, soon or late, out of order, or never."""
+
+
 @dataclass(frozen=True, slots=True)
 class Member:
     """One conversation of a run.
 
     Attributes:
+        fate: What becomes of its messages.
         text: What the model is to write; None leaves that to the stub.
         parts: Messages that the recipient is to get.
         copies: Context Objects that the router sends of it.
@@ -59,6 +74,7 @@ class Member:
     text: str | None
     parts: int
     copies: int
+    fate: Fate
 
     def body(self) -> str:
         """Return the Context Object."""
@@ -99,4 +115,5 @@ def _member(number: int, random: Random) -> Member:
         text="\n\n".join(paragraphs) if in_two_parts else None,
         parts=2 if in_two_parts else 1,
         copies=2 if random.random() < DUPLICATED else 1,
+        fate=random.choice(FATES),
     )

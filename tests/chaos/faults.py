@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from sandbox.harness.aws_proxy import aws_error
-from sandbox.stubs import Action, Fate, Outcome, answer, delay, drop, stall
+from sandbox.stubs import Action, Fate, Outcome, answer, delay, drop, stall, twilio_error
 from tests.chaos import neighbours
 from tests.chaos.cast import Member
 from tests.chaos.neighbours import Replies
@@ -61,6 +61,17 @@ MOMENTS: Mapping[str, str] = {
 """The boundaries of the steps, in their order, by the switchboard's name for each."""
 
 
+LOOKS: Mapping[str, str] = {
+    "before store.find": "before a look reads the record",
+    "before whatsapp.fetch": "before Twilio is asked what became of the message",
+    "before store.record_deliveries": "before what became of the message is recorded",
+    "after store.record_deliveries": "after what became of the message is recorded",
+    "before queue.put": "before the look is put on the queue",
+    "after queue.put": "after the look is put on the queue",
+}
+"""The boundaries of the looks back at a message that is out."""
+
+
 def _process(deed: Deed, point: str, *, skip: int = 0) -> Arm:
     def arm(site: Site, member: Member, name: str) -> Played:
         switch = site.switchboard.arm(point, member.conversation_id, deed, skip=skip, name=name)
@@ -69,7 +80,7 @@ def _process(deed: Deed, point: str, *, skip: int = 0) -> Arm:
     return arm
 
 
-CRASHES = [Fault(f"killed {words}", _process("die", point)) for point, words in MOMENTS.items()]
+CRASHES = [Fault(f"killed {words}", _process("die", point)) for point, words in {**MOMENTS, **LOOKS}.items()]
 
 BETWEEN_PARTS = [
     Fault("killed between two parts", _process("die", "after store.intend", skip=1), only_in_parts=True),
@@ -120,6 +131,7 @@ def _and_list_fails(arm: Arm) -> Arm:
     return arm_both
 
 
+_LOOK = "twilio.messages.fetch"
 _SEND, _ASK, _POLL = "twilio.messages.create", "openai.responses.create", "openai.responses.get"
 
 _ANSWER_LOST = _vendor(_SEND, lambda _: drop(after_effect=True))
@@ -176,7 +188,18 @@ def _dynamodb(action: Action, *texts: str, times: int) -> Arm:
 
 _DENIED = aws_error("AccessDeniedException")
 _THROTTLED = aws_error("ProvisionedThroughputExceededException")
+_FATE = "delivery_writes = :seen"
 _INTENT, _FINAL = '":send_started_at"', '":messages"'
+
+LOOKING = [
+    Fault("Twilio does not say what became of the message", _vendor(_LOOK, lambda _: answer(503))),
+    Fault(
+        "Twilio says for a moment that there is no such message",
+        _vendor(_LOOK, lambda _: answer(404, twilio_error(404, 20404, "not found"))),
+    ),
+    Fault("DynamoDB's answer to what became of it is lost", _dynamodb(drop(after_effect=True), _FATE, times=1)),
+    Fault("DynamoDB does not take what became of it", _dynamodb(_DENIED, _FATE, times=2)),
+]
 
 DYNAMODB = [
     Fault("DynamoDB refuses the final update, briefly", _dynamodb(_DENIED, _FINAL, times=2)),
@@ -250,5 +273,5 @@ NEIGHBOURS = [
     Fault("a reply comes while the model writes", _replies("after store.record_run", gives_up=False)),
 ]
 
-FAULTS = [*CRASHES, *BETWEEN_PARTS, *TIMEOUTS, *TWILIO, *OPENAI, *DYNAMODB, *SILENCE, *NEIGHBOURS]
+FAULTS = [*CRASHES, *BETWEEN_PARTS, *TIMEOUTS, *TWILIO, *OPENAI, *DYNAMODB, *SILENCE, *LOOKING, *NEIGHBOURS]
 """All of them, in the order of the table."""

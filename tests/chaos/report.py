@@ -11,7 +11,7 @@ from sandbox.stubs import StubClient
 from tests.chaos.faults import FAULTS
 from tests.chaos.run import Part
 from tests.chaos.switchboard import Switchboard
-from tests.chaos.verdict import Verdict
+from tests.chaos.verdict import GOOD, UNHAPPY, Verdict
 
 SHOWN_STEPS = 60
 
@@ -73,6 +73,8 @@ def summary(totals: Totals) -> str:
         f"{sum(one.lost for one in verdicts if not one.undecided)} lost, "
         f"{sum(one.undecided for one in verdicts)} left to a person, "
         f"{sum(one.unseen for one in verdicts)} adopted unseen, "
+        f"{sum(one.delivery in GOOD for one in verdicts)} delivered, "
+        f"{sum(one.delivery in UNHAPPY for one in verdicts)} not delivered and somebody told, "
         f"{sum(one.runs for one in verdicts)} runs of the model, {totals.dead_letters} messages redriven from the DLQ, "
         f"{totals.violations} violations (seed {totals.seed})"
     )

@@ -87,6 +87,7 @@ def set_up(site: Site, parts: Sequence[Part]) -> None:
         part.played = [fault.arm(site, part.member, fault.name) for fault in part.faults]
         if part.member.text is not None:
             site.stubs.outcome(Outcome(text=part.member.text), match=part.member.recipient_tel, times=None)
+        site.stubs.fate(part.member.fate, match=part.member.recipient_tel, times=None)
 
 
 def feed(deployment: Deployment, parts: Sequence[Part], random: Random, told: Callable[[], None]) -> None:

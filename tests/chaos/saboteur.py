@@ -30,10 +30,13 @@ SWITCHBOARD = "CHAOS_SWITCHBOARD_URL"
 MUTANT = "CHAOS_MUTANT"
 
 STEPS = {
-    "store": ("create", "take_over", "resume", "record_run", "intend", "record_unknown", "close", "fail", "postpone"),
+    "store": (
+        *("create", "take_over", "resume", "record_run", "intend", "record_unknown", "close", "fail", "postpone"),
+        *("find", "record_deliveries"),
+    ),
     "secrets": ("twilio", "openai"),
     "model": ("open_thread", "start_run", "fetch_run"),
-    "whatsapp": ("send", "list_messages"),
+    "whatsapp": ("send", "list_messages", "fetch"),
     "queue": ("hide", "put"),
 }
 """The calls of the ports before and after which a process may die."""

@@ -1,8 +1,9 @@
 """Verdict: what came of each conversation, and whether that is what was promised."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sandbox.harness import Record
 from tests.chaos.neighbours import Replies, critical_line
@@ -13,6 +14,12 @@ SENT = "initial_message_sent"
 UNDECIDED = "delivery_undecided"
 LEFT_OVER = ("lease_owner", "lease_expires_at", "send_started_at", "outcome_unknown", "last_error", "needs_attention")
 """What a closed record has no more."""
+
+UNDELIVERED = ("last_error", "needs_attention")
+"""What it has after all if one of its messages was not delivered."""
+
+GOOD, UNHAPPY = frozenset({"delivered", "read"}), frozenset({"failed", "undelivered"})
+FINAL = GOOD | UNHAPPY
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +32,7 @@ class Verdict:
         receives: Most receives that a message of it had.
         runs: How often OpenAI was asked.
         unseen: Whether a message was adopted without its text.
+        delivery: What became of its messages, as its record says.
         undecided: Whether it was left to a person.
         violations: What is not as promised.
     """
@@ -35,6 +43,7 @@ class Verdict:
     receives: int
     runs: int
     unseen: bool
+    delivery: str | None
     undecided: bool
     violations: Sequence[str]
 
@@ -84,6 +93,8 @@ def _judge(part: Part, record: Record | None, site: Site, max_receives: int) -> 
     else:
         violations += [f"part {number + 1} was never sent" for number, count in enumerate(counts) if count == 0]
         violations += _faults_of_a_closed(record, [message["sid"] for message in messages], replies)
+        if site.settings.delivery_watch_seconds:
+            violations += _faults_of_the_watch(record, messages, replies)
     violations += _faults_of_silence(part, site)
     return Verdict(
         part=part,
@@ -92,6 +103,7 @@ def _judge(part: Part, record: Record | None, site: Site, max_receives: int) -> 
         receives=max(receives.values(), default=0),
         runs=len(site.stubs.responses(member.recipient_tel)),
         unseen=record is not None and is_unseen(record),
+        delivery=record.get("delivery_status") if record is not None else None,
         undecided=undecided,
         violations=violations,
     )
@@ -132,9 +144,32 @@ def _faults_of_a_closed(record: Record, sids: Sequence[str], replies: Replies | 
         faults.append(f"the closed record says {record['conversation_status']}, complete {record['task_complete']}")
     if Counter(named) != Counter(sids) and not is_unseen(record):
         faults.append(f"the record names {named}, and the recipient got {list(sids)}")
-    if left := [name for name in LEFT_OVER if name in record]:
+    may_say = UNDELIVERED if is_undelivered(record) else ()
+    if left := [name for name in LEFT_OVER if name in record and name not in may_say]:
         faults.append(f"the closed record still has {', '.join(left)}")
     return faults
+
+
+def _faults_of_the_watch(record: Record, messages: Sequence[Mapping[str, Any]], replies: Replies | None) -> list[str]:
+    """Return where a record does not say what Twilio says of its messages, and where nobody is told."""
+    faults = ["it is still watched"] if "delivery_watch_until" in record else []
+    deliveries, error = record.get("deliveries", {}), record.get("last_error")
+    for message in messages:
+        sid, truth = message["sid"], message["status"]
+        said = deliveries.get(sid, {}).get("status")
+        if {said, truth} & FINAL and said != truth and not (said in GOOD and truth in {*GOOD, "sent"}):
+            faults.append(f"{sid} is {truth}, and its record says {said}")
+        if truth in UNHAPPY and "needs_attention" not in record:
+            faults.append(f"{sid} is {truth}, and nobody is told")
+        code = f"twilio_{message['error_code']}"
+        if truth in UNHAPPY and replies is None and (not isinstance(error, dict) or error["code"] != code):
+            faults.append(f"{sid} is {truth} ({code}), and its record says {error}")
+    return faults
+
+
+def is_undelivered(record: Record) -> bool:
+    """Whether a record says that one of its messages did not arrive."""
+    return record.get("delivery_status") in UNHAPPY
 
 
 def _faults_of_silence(part: Part, site: Site) -> list[str]:

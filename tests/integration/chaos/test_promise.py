@@ -62,7 +62,9 @@ def _verdict(conversation: Conversation, switchboard: Switchboard, stack: Stack)
     record = conversation.record
     assert record is not None
     name, tel = record["recipient_first_name"], conversation.recipient_tel
-    member = Member(conversation.conversation_id, tel, name, TEMPLATE_REFERENCE, text=None, parts=1, copies=1)
+    member = Member(
+        conversation.conversation_id, tel, name, TEMPLATE_REFERENCE, text=None, parts=1, copies=1, fate=Fate()
+    )
     with AwsProxy(stack.aws.endpoint, stack.traits) as dynamodb:
         site = Site(conversation.deployment, conversation.stubs, dynamodb, switchboard)
         (verdict,) = judge([Part(member, [])], site, max_receives=3)
