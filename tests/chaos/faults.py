@@ -191,11 +191,13 @@ _THROTTLED = aws_error("ProvisionedThroughputExceededException")
 _FATE = "delivery_writes = :seen"
 _INTENT, _FINAL = '":send_started_at"', '":messages"'
 
+_NOT_FOUND = answer(404, twilio_error(404, 20404, "The requested resource was not found"))
+
 LOOKING = [
     Fault("Twilio does not say what became of the message", _vendor(_LOOK, lambda _: answer(503))),
     Fault(
         "Twilio says for a moment that there is no such message",
-        _vendor(_LOOK, lambda _: answer(404, twilio_error(404, 20404, "not found"))),
+        _vendor(_LOOK, lambda _: _NOT_FOUND),
     ),
     Fault("DynamoDB's answer to what became of it is lost", _dynamodb(drop(after_effect=True), _FATE, times=1)),
     Fault("DynamoDB does not take what became of it", _dynamodb(_DENIED, _FATE, times=2)),
