@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import threading
 import time
 from functools import cache
 from pathlib import Path
@@ -80,6 +81,8 @@ class MiniStack:
         self._wanted_port: int | None = None
         self._state: Path | None = None
         self._process: subprocess.Popen[bytes] | None = None
+        self._either = threading.RLock()
+        """Who ends it sees both folder and process, or neither: it may be starting in another thread."""
         self.credentials = Credentials.random()
         self.folder: Path | None = None
         self.port = 0
@@ -152,7 +155,8 @@ class MiniStack:
         if self._wanted_port is not None and not is_free(self._wanted_port):
             raise EngineError(f"Port {self._wanted_port} is taken: end what listens on it.")
         for _ in range(PORT_TRIES):
-            self._launch()
+            with self._either:
+                self._launch()
             if self._answers_within(START_SECONDS):
                 return self
             if self._process is None:
@@ -166,14 +170,15 @@ class MiniStack:
 
     def stop(self) -> None:
         """End it with every function in it, and remove what they left behind."""
-        process, self._process = self._process, None
-        if process is not None:
-            if process.poll() is None:
-                self._quietly_reset()
-            _end_group(process)
-        if self.folder is not None:
-            remove(self.folder)
-            self.folder = None
+        with self._either:
+            process, self._process = self._process, None
+            if process is not None:
+                if process.poll() is None:
+                    self._quietly_reset()
+                _end_group(process)
+            if self.folder is not None:
+                remove(self.folder)
+                self.folder = None
 
     def reset(self) -> None:
         """Forget everything in every account and end the functions that run.
@@ -250,9 +255,10 @@ class MiniStack:
         return None if self._process is None else self._process.poll()
 
     def log_tail(self, lines: int = SHOWN_LOG_LINES) -> str:
-        if self.folder is None:
-            return ""
-        return "\n".join((self.folder / "log").read_text(errors="replace", encoding="utf-8").splitlines()[-lines:])
+        with self._either:
+            if self.folder is None:
+                return ""
+            return "\n".join((self.folder / "log").read_text(errors="replace", encoding="utf-8").splitlines()[-lines:])
 
     def how_to_end(self) -> str:
         return "" if self._process is None else f"kill -- -{self._process.pid}; rm -r {self.folder}"

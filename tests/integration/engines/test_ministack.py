@@ -6,6 +6,7 @@ import json
 import os
 import socket
 import sys
+import tempfile
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -187,6 +188,27 @@ def test_ending_it_while_it_starts_ends_the_wait() -> None:
             start.result(timeout=10)
     assert folder is not None
     assert not folder.exists()
+
+
+def test_ending_it_while_its_folder_is_made_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The demo does so if nobody reads what it says: one of its threads can't print, and ends what the others start."""
+    temporary, state = tmp_path / "temporary", tmp_path / "state"
+    for folder in (temporary, state):
+        folder.mkdir()
+    for number in range(2000):  # so that there is time to end it meanwhile
+        (state / f"{number}.json").touch()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    engine = MiniStack()
+    engine.keep_state_in(state)
+    with ThreadPoolExecutor(1) as pool:
+        start = pool.submit(engine.start)
+        eventually(lambda: any(temporary.glob("ministack-*/state/*")))
+
+        engine.stop()
+
+        failure = start.exception(timeout=60)
+    assert isinstance(failure, EngineError), failure
+    assert list(temporary.iterdir()) == []
 
 
 def test_what_is_not_installed_is_named_with_what_to_do(tmp_path: Path) -> None:
