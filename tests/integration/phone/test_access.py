@@ -94,7 +94,8 @@ def test_nothing_is_wider_than_the_screen(phone: PhoneProcess, browser: Browser,
         """() => [...document.querySelectorAll("main *")]
             .filter((e) => !e.closest("input, select, textarea, pre"))
             .filter((e) => e.getBoundingClientRect().right > innerWidth + 1
-                || (e.clientWidth && e.scrollWidth > e.clientWidth + 1))
+                || (e.clientWidth && e.scrollWidth > e.clientWidth + 1
+                    && getComputedStyle(e).textOverflow !== "ellipsis"))
             .map((e) => e.outerHTML.slice(0, 80))"""
     )
     context.close()

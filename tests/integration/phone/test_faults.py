@@ -38,7 +38,7 @@ def test_slow_model_is_asked_once_and_polled_by_the_next_delivery(phone_page: Ph
 
     phone_page.send()
 
-    expect(phone_page.story.locator(".now")).to_have_text("At work: OpenAI has the question, the model is writing.")
+    expect(phone_page.story.locator(".now")).to_have_text("OpenAI has the question, the model is writing.")
     expect(phone_page.state).to_have_text("sent")
     expect(phone_page.step("Asked OpenAI")).to_have_count(1)
     expect(phone_page.step("Resumed").first).to_be_visible()
