@@ -53,6 +53,10 @@ class StubClient:
         """Let the next `times` accepted messages that match end like this."""
         return self._add("fates", match, times, fate=asdict(fate))
 
+    def usual_fate(self, fate: Fate) -> None:
+        """Let every message accepted from now on end like this, unless `fate` says otherwise of it."""
+        self._post("usual_fate", {"fate": asdict(fate)})
+
     def chaos(
         self,
         rules: Sequence[ChaosRule],

@@ -42,6 +42,7 @@ class Control:
             "scripts": self._add_action,
             "outcomes": self._add_outcome,
             "fates": self._add_fate,
+            "usual_fate": self._set_usual_fate,
             "chaos": self._set_chaos,
             "keys": self._change_keys,
             "messages": self._add_message,
@@ -88,6 +89,10 @@ class Control:
 
     def _add_fate(self, body: dict[str, Any]) -> Any:
         return {"number": self._app.twilio.fates.add(Fate(**body["fate"]), **_when(body))}
+
+    def _set_usual_fate(self, body: dict[str, Any]) -> Any:
+        self._app.twilio.usual_fate = Fate(**body["fate"])
+        return asdict(self._app.twilio.usual_fate)
 
     def _add_message(self, body: dict[str, Any]) -> Any:
         fate = Fate(**body.get("fate") or {})

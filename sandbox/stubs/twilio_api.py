@@ -41,6 +41,7 @@ class TwilioApi:
         self._templates: dict[str, Template] = {}
         self._lock = threading.Lock()
         self.fates = Script[Fate]()
+        self.usual_fate = Fate()
         self.views = Views()
 
     def set_template(self, content_sid: str, text: str, defaults: Mapping[str, str]) -> None:
@@ -76,6 +77,7 @@ class TwilioApi:
             self._messages.reset(match)
             if not match:
                 self._templates.clear()
+                self.usual_fate = Fate()
                 self.views.reset()
         self.fates.reset(match)
 
@@ -88,7 +90,7 @@ class TwilioApi:
             TwilioRefusal: Twilio would not.
         """
         variables = check_create(form)
-        fate = fate or Fate()
+        fate = fate or self.usual_fate
         body = form.get("Body", "")
         if content_sid := form.get("ContentSid"):
             template: Template | type[UnknownTemplate] = self._templates.get(content_sid, UnknownTemplate)

@@ -52,6 +52,22 @@ def test_outcome_fate_template_and_settings_take_effect(world: World, control: C
     assert get(control, "settings")["run_seconds"] == 4
 
 
+def test_usual_fate_is_that_of_every_message_until_the_reset(world: World, control: Control) -> None:
+    post(control, "usual_fate", {"fate": {"status": "undelivered", "error_code": 63016}})
+    post(control, "fates", {"fate": {"status": "read"}})
+    for _ in range(3):
+        world.send_whatsapp()
+    world.pass_time(10)
+
+    ends = [(message["status"], message["error_code"]) for message in get(control, "messages")]
+
+    assert ends == [("read", None), ("undelivered", 63016), ("undelivered", 63016)]
+    post(control, "reset", {})
+    world.send_whatsapp()
+    world.pass_time(10)
+    assert [message["status"] for message in get(control, "messages")] == ["delivered"]
+
+
 def test_outcome_only_runs_can_have_waits_for_a_run(world: World, control: Control) -> None:
     post(control, "outcomes", {"outcome": {"state": "expired"}})
 
