@@ -14,8 +14,8 @@ from sandbox.harness.stack import Stack
 
 NAME = "demo"
 
-PLAN = Plan(variables=merged(QUICK, {"function_settings": {"log_level": "DEBUG"}}))
-"""With the log lines of each intent, which a story needs and production does without."""
+PLAN = Plan(variables=merged(QUICK, {"function_settings": {"log_level": "DEBUG", "delivery_watch_seconds": 600}}))
+"""With the log lines of each intent, which a story needs and production does without, and with the look back."""
 
 
 @contextmanager

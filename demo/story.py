@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from core.conversation import Status, WaitReason
+from core.deliveries import DeliveryStatus
 from core.errors import FinalUpdateError, LeaseHeldError, LostLeaseError
 from core.events import Event
 
@@ -58,6 +59,11 @@ class Delivery:
     @property
     def ended_at(self) -> datetime:
         return self.steps[-1].at
+
+    @property
+    def looks_back(self) -> bool:
+        """Whether it only looked at what became of a conversation's messages."""
+        return all(step.event in _FOUND_LOOKING_BACK for step in self.steps)
 
     def add(self, line: Line) -> None:
         """Tell one more of its log lines."""
@@ -113,7 +119,12 @@ def moment_of(line: Line) -> datetime:
 
 
 def _is_about_message(line: Line) -> bool:
-    return line.get("event") in _TOLD and isinstance(line.get("message_id"), str) and "timestamp" in line
+    return (
+        line.get("event") in _TOLD
+        and isinstance(line.get("message_id"), str)
+        and "timestamp" in line
+        and line.get("waits_for") != WaitReason.DELIVERY  # it only comes to look back; what it finds is told
+    )
 
 
 Telling = Callable[[Line], tuple[Tone, str, str]]
@@ -214,6 +225,11 @@ def _postponed(line: Line) -> tuple[Tone, str, str]:
     return Tone.WAIT, f"Waits in the queue for {WAITS_FOR.get(reason, 'something')}{why}", again
 
 
+def _delivered(line: Line) -> tuple[Tone, str, str]:
+    status = str(line.get("status", DeliveryStatus.DELIVERED))
+    return Tone.DONE, status.capitalize(), f"Twilio says so of {line.get('message_sid', 'the message')}."
+
+
 def _alarm(line: Line) -> tuple[Tone, str, str]:
     detail = (
         f"The message is out ({', '.join(line.get('message_sids', ()))}), DynamoDB refused to note it"
@@ -247,7 +263,7 @@ _TOLD: Mapping[str, Telling] = {
     ),
     Event.MESSAGE_SENT: _sent,
     Event.CONVERSATION_CLOSED: _closed,
-    Event.MESSAGE_DELIVERED: _always(Tone.DONE, "Delivered", "Twilio says that WhatsApp has delivered the message."),
+    Event.MESSAGE_DELIVERED: _delivered,
     Event.MESSAGE_UNDELIVERED: _with_code(
         Tone.TROUBLE, "Not delivered", "WhatsApp dropped the message after Twilio took it: a person is told"
     ),
@@ -274,6 +290,10 @@ _TOLD: Mapping[str, Telling] = {
         Tone.WAIT, "SQS did not take the time of return", "It comes again when its visibility ends"
     ),
 }
+
+_FOUND_LOOKING_BACK = frozenset(
+    {Event.MESSAGE_DELIVERED, Event.MESSAGE_UNDELIVERED, Event.DELIVERY_UNCONFIRMED, Event.DELIVERY_LOOK_FAILED}
+)
 
 ABOUT_NO_MESSAGE = frozenset({Event.BATCH_FINISHED, Event.HEARTBEAT_FAILED, Event.INVALID_EVENT, Event.START_REFUSED})
 """Events of whole invocations: no conversation's story tells them."""

@@ -22,6 +22,7 @@ from sandbox.stubs import (
     TWILIO_AUTH_TOKEN,
     Action,
     ChaosRule,
+    Fate,
     StubClient,
     answer,
     drop,
@@ -31,6 +32,10 @@ SLOW_SECONDS = 14
 """Longer than one invocation has: the second one polls the run of the first."""
 
 RETRY_AFTER_SECONDS = 8
+
+AS_IT_SHOULD = Fate(status="read", course=((0, "queued"), (0.5, "sent"), (1.5, "delivered"), (6, "read")))
+NOT_DELIVERED = Fate(status="undelivered", error_code=63016)
+"""What becomes of messages that Twilio accepts."""
 
 _CLOSES = '":task_complete": {"N": "1"}'
 """Stands in the one write that closes a conversation, and in no other."""
@@ -116,6 +121,12 @@ FAULTS = (
         "The message is out and the record can't say so: the critical alarm. Turned off, the next delivery finds the"
         " message and closes.",
     ),
+    Fault(
+        "not_delivered",
+        "WhatsApp does not deliver (63016)",
+        "Twilio accepts the message, and WhatsApp drops it, as outside the 24-hour window. Nothing is sent again: the"
+        " phone shows why.",
+    ),
 )
 
 
@@ -149,7 +160,13 @@ class Faults:
             self._on = (self._on | {name}) - set(fault.excludes) if on else self._on - {name}
             self._play()
 
+    def play(self) -> None:
+        """Let everything go as the switches say."""
+        with self._lock:
+            self._play()
+
     def _play(self) -> None:
+        self._stubs.usual_fate(NOT_DELIVERED if "not_delivered" in self._on else AS_IT_SHOULD)
         self._stubs.configure(run_seconds=SLOW_SECONDS if "slow_model" in self._on else 0)
         self._table.reset()
         if "no_final_write" in self._on:

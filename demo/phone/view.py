@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -9,12 +10,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from core.conversation import Standing, Status
+from core.deliveries import open_sids, overall
 from core.events import Event
 from demo.observation import Dead, Observation, number_of
+from demo.phone.receipts import Ticks, receipt_of, words_of
 from demo.story import WAITS_FOR, Delivery, Step, Story, Tone
 from ops.masking import HIDDEN, mask_numbers
 from sandbox.harness.deployment import Record
-from services.conversation_item import read_moment, read_standing
+from services.conversation_item import read_deliveries, read_moment, read_standing
 from utils.redaction import mask_phone
 
 PERSONAL = frozenset(
@@ -101,6 +104,7 @@ def _phones(observation: Observation, sent: Sequence[Sent], *, unmasked: bool) -
     for recipient in recipients:
         known, messages = about.get(recipient), arrived.get(recipient, [])
         shown = [_message(message) for message in messages[-MESSAGES:]]
+        ticks = Counter(receipt_of(message["status"]).ticks for message in messages)
         moments = [message["created_at"] for message in messages] + ([known.at.timestamp()] if known else [])
         phones.append(
             {
@@ -110,6 +114,8 @@ def _phones(observation: Observation, sent: Sequence[Sent], *, unmasked: bool) -
                 "sender": (known and known.company) or number_of(messages[-1]["from"] or "") or "A company",
                 "latest": max(moments),
                 "count": len(messages),
+                "arrived": ticks[Ticks.TWO] + ticks[Ticks.READ],
+                "failed": ticks[Ticks.FAILED],
                 "last": shown[-1] if shown else None,
                 "messages": shown,
             }
@@ -118,11 +124,13 @@ def _phones(observation: Observation, sent: Sequence[Sent], *, unmasked: bool) -
 
 
 def _message(message: Mapping[str, Any]) -> dict[str, Any]:
+    shown = receipt_of(message["status"], message.get("error_code"))
     return {
         "sid": message["sid"],
         "text": message["body"],
         "at": iso(datetime.fromtimestamp(message["created_at"], tz=UTC)),
-        "status": message["status"],
+        "ticks": shown.ticks,
+        "receipt": shown.words,
         "template": bool(message["content_sid"]),
     }
 
@@ -199,6 +207,7 @@ def _card(key: _Key, group: _Group, *, unmasked: bool) -> dict[str, Any]:
         "tone": state.tone,
         "state": state.words,
         "now": state.now,
+        "fate": _fate(record) if record is not None else "",
         "comes_again_at": iso(state.again_at) if state.again_at else None,
         "latest": iso(max(moments)),
         "deliveries": _deliveries(deliveries),
@@ -224,8 +233,7 @@ class _State:
 def _state(group: _Group, deliveries: Sequence[Delivery]) -> _State:
     record, status = group.record, group.record["conversation_status"] if group.record else None
     if record is not None and read_standing(record) is Standing.CLOSED:
-        reconciled = any(step.event == Event.SEND_RECONCILED for delivery in deliveries for step in delivery.steps)
-        return _State(Tone.GUARD, "sent once, reconciled") if reconciled else _State(Tone.DONE, "sent")
+        return _closed(record, deliveries)
     if group.dead:
         return _State(Tone.TROUBLE, f"in the DLQ: {group.dead[-1].code}")
     if record is not None and record.get("lease_owner"):
@@ -247,6 +255,14 @@ def _state(group: _Group, deliveries: Sequence[Delivery]) -> _State:
     return _State(Tone.WAIT, "comes again", again_at=again_at) if failed else _State(Tone.WAIT, "at work")
 
 
+def _closed(record: Record, deliveries: Sequence[Delivery]) -> _State:
+    """Return how a closed conversation stands; a message of it that comes for a look back changes nothing."""
+    if overall(read_deliveries(record.get("deliveries"))).is_failure:
+        return _State(Tone.TROUBLE, "sent, not delivered")
+    reconciled = any(step.event == Event.SEND_RECONCILED for delivery in deliveries for step in delivery.steps)
+    return _State(Tone.GUARD, "sent once, reconciled") if reconciled else _State(Tone.DONE, "sent")
+
+
 def _now(record: Record) -> str:
     """Say what a delivery is doing whose log lines are not there yet: an emulator delivers them at its end."""
     if record["conversation_status"] == Status.SENDING:
@@ -259,6 +275,20 @@ def _now(record: Record) -> str:
 def _wait(waiting: Mapping[str, Any]) -> str:
     until, what = str(waiting.get("until", ""))[11:16], WAITS_FOR.get(waiting.get("reason", ""), "something")
     return f"Waits in the queue for {what}, until {until} UTC at the latest."
+
+
+def _fate(record: Record) -> str:
+    """Say what the function has learnt of its messages by looking back, which makes no conversation an open one."""
+    known = read_deliveries(record.get("deliveries"))
+    if not known:
+        return ""
+    words = Counter(words_of(delivery.status, delivery.error_code) for delivery in known.values())
+    said = ", ".join(f"{n} of {len(known)} parts {word}" if len(known) > 1 else word for word, n in words.items())
+    if until := read_moment(record.get("delivery_watch_until")):
+        return f"Looks back until {until:%H:%M} UTC at the latest. So far: {said}."
+    if open_sids(known):
+        return f"Looked back, without an answer. Last seen: {said}."
+    return f"Looked back. {said[0].upper()}{said[1:]}."
 
 
 def _in_order_of_receives(deliveries: Iterable[Delivery]) -> list[Delivery]:
@@ -281,6 +311,7 @@ def _deliveries(deliveries: Sequence[Delivery]) -> list[dict[str, Any]]:
             {
                 "message_id": delivery.message_id,
                 "receive_count": delivery.receive_count,
+                "looks_back": delivery.looks_back,
                 "at": iso(delivery.started_at),
                 "took_ms": _milliseconds(delivery.started_at, delivery.ended_at),
                 "steps": [_step(step, delivery.started_at, before) for step in delivery.steps],

@@ -166,8 +166,9 @@ def open_world(stack: Stack) -> Iterator[World]:
     with (
         AwsProxy(stack.address.endpoint, stack.traits) as table,
         deployment.changed(AWS_ENDPOINT_URL_DYNAMODB=table.url),
-        World(deployment, stack.stubs, Faults(deployment, stack.stubs, table)) as world,
+        World(deployment, stack.stubs, faults := Faults(deployment, stack.stubs, table)) as world,
     ):
+        faults.play()
         warm_up(deployment)  # which a change of its environment has made necessary again
         yield world
 

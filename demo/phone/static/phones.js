@@ -23,22 +23,27 @@ export function follow(id) {
   render();
 }
 
-/** Show the phones; returns what has arrived since the last time, in words. */
+/** Show the phones; returns what has arrived since the last time and what never will, in words. */
 export function renderPhones(latest) {
   phones = latest;
-  if (!known) for (const { id, count } of phones) read.set(id, count);
+  if (!known) for (const { id, arrived } of phones) read.set(id, arrived);
   render();
   const before = known;
-  known = new Map(phones.map(({ id, count }) => [id, count]));
+  known = new Map(phones.map((phone) => [phone.id, phone]));
   if (!before) return [];
+  return [
+    ...newsOf("arrived", before, "arrived on", (name) => `${name}'s phone`, "phones"),
+    ...newsOf("failed", before, "could not be delivered to", (name) => name, "people"),
+  ];
+}
+
+function newsOf(what, before, happened, one, many) {
   const news = phones
-    .map(({ id, name, count }) => [name, count - (before.get(id) ?? 0)])
-    .filter(([, arrived]) => arrived > 0);
-  if (news.length > 3) {
-    const total = news.reduce((sum, [, arrived]) => sum + arrived, 0);
-    return [`${plural(total, "message", "messages")} arrived on ${news.length} phones.`];
-  }
-  return news.map(([name, arrived]) => `${plural(arrived, "message", "messages")} arrived on ${name}'s phone.`);
+    .map((phone) => [phone.name, phone[what] - (before.get(phone.id)?.[what] ?? 0)])
+    .filter(([, more]) => more > 0);
+  const say = (count, whom) => `${plural(count, "message", "messages")} ${happened} ${whom}.`;
+  if (news.length <= 3) return news.map(([name, count]) => say(count, one(name)));
+  return [say(news.reduce((sum, [, count]) => sum + count, 0), `${news.length} ${many}`)];
 }
 
 function render() {
@@ -48,7 +53,7 @@ function render() {
   }
   const phone = phones.find(({ id }) => id === chosen) ?? phones[0];
   chosen = phone?.id ?? null;
-  if (phone) read.set(phone.id, phone.count);
+  if (phone) read.set(phone.id, phone.arrived);
   const words = search.value.trim().toLowerCase();
   const found = phones.filter(({ name, number }) => `${name} ${number}`.toLowerCase().includes(words));
   shown = found.slice(0, SHOWN);
@@ -67,17 +72,20 @@ function render() {
 function makeRow({ id }) {
   const name = h("strong", { dir: "auto" });
   const time = h("time");
-  const last = h("span", { class: "last", dir: "auto" });
+  const mark = makeTicks();
+  const text = new Text();
+  const last = h("span", { class: "last", dir: "auto" }, mark, text);
   const unread = h("span", { class: "count" });
   const row = h("li", { role: "option", id: `option-${id}`, onclick: () => choose(id) }, name, time, last, unread);
   row.update = (phone) => {
-    const news = phone.count - (read.get(id) ?? 0);
+    const news = phone.arrived - (read.get(id) ?? 0);
     setText(name, phone.name);
     setText(time, phone.last ? timeOf(phone.last.at) : "");
-    setText(last, phone.last?.text ?? "Nothing yet");
+    mark.update(phone.last?.ticks);
+    setText(text, phone.last?.text ?? "Nothing yet");
     setText(unread, String(news));
     unread.hidden = news <= 0;
-    const said = [phone.name, phone.number, phone.last?.text ?? "nothing yet", news > 0 ? `${news} unread` : ""];
+    const said = [phone.name, phone.number, phone.last?.text ?? "nothing yet", phone.last?.receipt.toLowerCase(), news > 0 ? `${news} unread` : ""];
     row.setAttribute("aria-label", said.filter(Boolean).join(", "));
     row.setAttribute("aria-selected", String(id === chosen));
   };
@@ -125,13 +133,40 @@ function showPhone(phone) {
 }
 
 function makeBubble(message) {
-  const status = h("span", { class: "status" });
+  const receipt = h("span", { class: "receipt" });
+  const mark = makeTicks();
   const bubble = h(
     "li",
     { class: "bubble" },
     h("p", { class: "words", dir: "auto" }, message.text),
-    h("p", { class: "meta" }, message.template ? "template · " : "", status, h("time", { dateTime: message.at }, timeOf(message.at))),
+    h(
+      "p",
+      { class: "meta" },
+      message.template ? "template · " : "",
+      h("time", { dateTime: message.at }, timeOf(message.at)),
+      " · ",
+      receipt,
+      " ",
+      mark,
+    ),
   );
-  bubble.update = (latest) => setText(status, `${latest.status} · `);
+  bubble.update = ({ ticks, receipt: words }) => {
+    bubble.dataset.ticks = ticks;
+    setText(receipt, words);
+    mark.update(ticks);
+  };
   return bubble;
+}
+
+const TICKS = { one: "✓", two: "✓✓", read: "✓✓", failed: "✕" };
+
+/** Make the ticks of a message; whoever does not see them is told in words beside them. */
+function makeTicks() {
+  const mark = h("span", { class: "ticks", "aria-hidden": "true" });
+  mark.update = (ticks) => {
+    mark.dataset.ticks = ticks ?? "";
+    mark.hidden = !ticks;
+    setText(mark, TICKS[ticks] ?? "");
+  };
+  return mark;
 }

@@ -23,12 +23,13 @@ function makeCard(made, showChat) {
   const about = h("span", { class: "about" });
   const now = h("p", { class: "now" });
   const again = h("p", { class: "again" });
+  const fate = h("p", { class: "fate" });
   const deliveries = h("div");
   const record = h("dl");
   const details = h("details", { class: "record" }, h("summary", {}, "The record"), record);
   const summary = h("summary", { onclick: () => (card.dataset.touched = "yes") }, title, state, about);
   const chat = h("button", { type: "button", class: "chat-link", onclick: () => showChat(chat.dataset.phone) });
-  const card = h("details", { class: "card" }, summary, chat, deliveries, now, again, details);
+  const card = h("details", { class: "card" }, summary, chat, deliveries, now, again, fate, details);
   card.update = (conversation) => {
     setText(title, [conversation.name, conversation.title].filter(Boolean).join(": "));
     setText(chat, `Open ${conversation.name ? `${conversation.name}'s` : "the"} chat`);
@@ -39,6 +40,8 @@ function makeCard(made, showChat) {
     setText(about, aboutLine(conversation));
     setText(now, conversation.now);
     now.hidden = !conversation.now;
+    setText(fate, conversation.fate);
+    fate.hidden = !conversation.fate;
     again.dataset.at = conversation.comes_again_at ?? "";
     countDown(again);
     sync(deliveries, conversation.deliveries, ({ message_id, at }) => message_id + at, makeDelivery);
@@ -49,17 +52,17 @@ function makeCard(made, showChat) {
   return card;
 }
 
-const aboutLine = ({ conversation_id: id, recipient, deliveries }) =>
-  [id ?? "no conversation", recipient, deliveries.length ? plural(deliveries.length, "delivery", "deliveries") : null]
-    .filter(Boolean)
-    .join(" · ");
+function aboutLine({ conversation_id: id, recipient, deliveries }) {
+  const count = deliveries.filter((delivery) => !delivery.looks_back).length;
+  return [id ?? "no conversation", recipient, count ? plural(count, "delivery", "deliveries") : null].filter(Boolean).join(" · ");
+}
 
-function makeDelivery(delivery) {
+function makeDelivery({ looks_back: looksBack }) {
   const head = h("h4");
   const steps = h("ol", { class: "steps" });
-  const element = h("div", { class: "delivery" }, head, steps);
+  const element = h("div", { class: looksBack ? "look" : "delivery" }, head, steps);
   element.update = (latest) => {
-    const words = `Message ${latest.message_id.slice(0, 8)}, receive ${latest.receive_count}`;
+    const words = looksBack ? "A look back" : `Message ${latest.message_id.slice(0, 8)}, receive ${latest.receive_count}`;
     setText(head, `${words} · ${exactTimeOf(latest.at)} · ${duration(latest.took_ms)}`);
     sync(steps, latest.steps.map((step, index) => ({ ...step, index })), ({ index, event }) => event + index, makeStep);
   };

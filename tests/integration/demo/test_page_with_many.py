@@ -23,6 +23,14 @@ pytestmark = pytest.mark.integration
 NOW = datetime.now(UTC)
 ARABIC = "\u0645\u0631\u062d\u0628\u0627 \u0644\u064a\u0644\u0649"
 DESKTOP, POCKET = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
+SMALLEST = {"width": 320, "height": 640}
+
+
+Fates = tuple[tuple[str, int | None], ...]
+"""Twilio's status and error code of the first recipients' messages, and so on from the beginning."""
+
+ARRIVED: Fates = (("delivered", None),)
+EVERY_FATE = (("queued", None), ("sent", None), ("delivered", None), ("read", None), ("undelivered", 63016))
 
 
 @dataclass
@@ -33,6 +41,7 @@ class ManyWorld:
     paused: bool = False
     trouble: str = ""
     extra: int = 0
+    fates: Fates = ARRIVED
     version: int = 0
     stopped: bool = False
     redriven: list[str | None] = field(default_factory=list)
@@ -61,6 +70,7 @@ class ManyWorld:
             recipient, name = f"+4477009{number:05d}", f"{'Leila' if number == 7 else 'Ana'}{number}"
             at = NOW - timedelta(seconds=10 * number)
             sent.append(Sent(f"m-{number}", at, "First contact", f"conv-{number}", recipient, name, "Acme Coffee"))
+            status, error_code = self.fates[number % len(self.fates)]
             messages += [
                 {
                     "sid": f"SM{number}-{part}",
@@ -68,7 +78,8 @@ class ManyWorld:
                     "from": "whatsapp:+442079460000",
                     "body": ARABIC if number == 7 else f"Hello {name}, this is message {part} of many words.",
                     "created_at": at.timestamp() + part,
-                    "status": "delivered",
+                    "status": status,
+                    "error_code": error_code,
                     "content_sid": None,
                 }
                 for part in range(1 + (self.extra if number == 3 else 0))
@@ -107,8 +118,10 @@ def open_page(browser: Browser) -> Iterator[Open]:
     ends: list[Callable[[], object]] = []
     complaints: list[str] = []
 
-    def open_it(recipients: int = 200, size: dict[str, int] = DESKTOP, **options: Any) -> tuple[Page, ManyWorld]:
-        world, server = ManyWorld(recipients), PhoneServer(0)
+    def open_it(
+        recipients: int = 200, size: dict[str, int] = DESKTOP, fates: Fates = ARRIVED, **options: Any
+    ) -> tuple[Page, ManyWorld]:
+        world, server = ManyWorld(recipients, fates=fates), PhoneServer(0)
         server.serve(cast("Any", world))
         context = browser.new_context(viewport=cast("Any", size), locale="en-GB", **options)
         ends.extend([lambda: setattr(world, "stopped", True), context.close, server.__exit__])
@@ -124,9 +137,9 @@ def open_page(browser: Browser) -> Iterator[Open]:
     assert complaints == []
 
 
-@pytest.mark.parametrize("size", [DESKTOP, POCKET], ids=["desktop", "pocket"])
+@pytest.mark.parametrize("size", [DESKTOP, POCKET, SMALLEST], ids=["desktop", "pocket", "smallest"])
 def test_list_scrolls_by_itself_and_pushes_nothing_away(open_page: Open, size: dict[str, int]) -> None:
-    page, _ = open_page(200, size)
+    page, _ = open_page(200, size, EVERY_FATE)
 
     box = page.get_by_role("listbox", name="Phones").bounding_box()
     wider = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
@@ -146,12 +159,71 @@ def test_row_says_name_last_message_and_what_is_unread(open_page: Open) -> None:
     world.extra, world.version = 2, 1
 
     expect(row.locator(".count")).to_have_text("2")
-    expect(row).to_have_attribute("aria-label", f"Ana3, {mask_phone('+447700900003')}, {last(2)}, 2 unread")
+    expect(row).to_have_attribute("aria-label", f"Ana3, {mask_phone('+447700900003')}, {last(2)}, delivered, 2 unread")
     expect(page.locator("#say")).to_be_visible()
     expect(page.locator("#say")).to_have_text("2 messages arrived on Ana3's phone.")
     row.click()
     expect(row.locator(".count")).to_be_hidden()
     expect(page.locator("#owner")).to_contain_text("on Ana3's phone")
+
+
+@pytest.mark.parametrize(
+    ("name", "mark", "words"),
+    [
+        pytest.param("Ana0", "✓", "Accepted", id="accepted"),
+        pytest.param("Ana1", "✓", "Sent", id="sent"),
+        pytest.param("Ana2", "✓✓", "Delivered", id="delivered"),
+        pytest.param("Ana3", "✓✓", "Read", id="read"),
+        pytest.param("Ana4", "✕", "Not delivered: 63016, outside the 24-hour window", id="not delivered"),
+    ],
+)
+def test_ticks_say_what_became_of_a_message(open_page: Open, name: str, mark: str, words: str) -> None:
+    page, _ = open_page(5, fates=EVERY_FATE)
+    row = page.locator("#phones").get_by_role("option", name=f"{name},")
+
+    row.click()
+
+    bubble = page.get_by_role("log", name="Messages").get_by_role("listitem")
+    expect(bubble.locator(".receipt")).to_have_text(words)
+    for ticks in (bubble.locator(".ticks"), row.locator(".ticks")):
+        expect(ticks).to_have_text(mark)
+        expect(ticks).to_have_attribute("aria-hidden", "true")
+    assert words.lower() in (row.get_attribute("aria-label") or "")
+
+
+def test_ticks_of_a_message_that_was_read_have_another_colour(open_page: Open) -> None:
+    page, _ = open_page(5, fates=EVERY_FATE)
+
+    delivered, read = (
+        page.locator("#phones li").nth(number).locator(".ticks").evaluate("e => getComputedStyle(e).color")
+        for number in (2, 3)
+    )
+
+    assert delivered != read
+
+
+def test_message_that_is_not_delivered_is_said_and_never_counts_as_arrived(open_page: Open) -> None:
+    page, world = open_page(3)
+    row = page.locator("#phones").get_by_role("option", name="Ana1,")
+
+    world.recipients, world.fates, world.version = 4, (*world.fates * 3, ("undelivered", 63016)), 1
+
+    expect(page.locator("#say")).to_have_text("1 message could not be delivered to Ana3.")
+    lost = page.locator("#phones").get_by_role("option", name="Ana3,")
+    expect(lost.locator(".count")).to_be_hidden()
+    expect(row.locator(".count")).to_be_hidden()
+
+
+def test_text_that_is_cut_in_the_list_can_be_had_in_full(open_page: Open) -> None:
+    page, _ = open_page(3, SMALLEST)
+    row = page.locator("#phones").get_by_role("option", name="Ana1,")
+    assert row.locator(".last").evaluate("e => e.scrollWidth > e.clientWidth")
+
+    row.click()
+
+    full = "Hello Ana1, this is message 0 of many words."
+    assert full in (row.get_attribute("aria-label") or "")
+    expect(page.locator(".words")).to_have_text(full)
 
 
 def last(part: int) -> str:
@@ -242,7 +314,7 @@ def test_feedback_is_seen(open_page: Open) -> None:
 
 @pytest.mark.parametrize(("size", "scheme"), [(DESKTOP, "light"), (POCKET, "dark")], ids=["desktop", "pocket"])
 def test_no_rule_of_accessibility_is_broken(open_page: Open, size: dict[str, int], scheme: str) -> None:
-    page, world = open_page(200, size, color_scheme=scheme, reduced_motion="reduce", bypass_csp=True)
+    page, world = open_page(200, size, EVERY_FATE, color_scheme=scheme, reduced_motion="reduce", bypass_csp=True)
     world.paused, world.extra, world.version = True, 1, 1
     expect(page.locator("#paused")).to_be_visible()
     page.evaluate("document.querySelectorAll('details').forEach((details) => (details.open = true))")

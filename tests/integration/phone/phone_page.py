@@ -62,6 +62,11 @@ class PhonePage:
         device = self.page.locator(".device").filter(has_text=f"on {self.first_name}'s phone")
         return device.get_by_role("log", name="Messages").get_by_role("listitem")
 
+    @property
+    def receipt(self) -> Locator:
+        """What became of each message, in words."""
+        return self.messages.locator(".receipt")
+
     # The story
 
     @property
@@ -80,6 +85,11 @@ class PhonePage:
     @property
     def deliveries(self) -> Locator:
         return self.story.locator(".delivery")
+
+    @property
+    def fate(self) -> Locator:
+        """What the function learnt by looking back."""
+        return self.story.locator(".fate")
 
     @property
     def record(self) -> Locator:

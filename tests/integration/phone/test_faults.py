@@ -103,6 +103,26 @@ def test_rotated_key_is_fetched_once_and_the_message_goes_out(phone_page: PhoneP
     expect(phone_page.deliveries).to_have_count(1)
 
 
+def test_message_that_whatsapp_does_not_deliver_says_why_and_is_not_sent_again(phone_page: PhonePage) -> None:
+    phone_page.switch("WhatsApp does not deliver (63016)", on=True)
+
+    phone_page.send()
+
+    expect(phone_page.messages).to_have_count(1)
+    expect(phone_page.receipt).to_have_text("Not delivered: 63016, outside the 24-hour window")
+    expect(phone_page.state).to_have_text("sent, not delivered")
+    expect(phone_page.fate).to_have_text("Looked back. Not delivered: 63016, outside the 24-hour window.")
+    expect(phone_page.step("Not delivered")).to_have_count(1)
+    expect(phone_page.deliveries).to_have_count(1)
+    phone_page.switch("WhatsApp does not deliver (63016)", on=False)
+    phone_page.send()
+    expect(phone_page.messages).to_have_count(2)
+    expect(phone_page.receipt.last).to_have_text("Read")
+    expect(phone_page.receipt.first).to_contain_text("Not delivered")
+    expect(phone_page.state).to_have_text("sent")
+    expect(phone_page.fate).to_have_text("Looked back. Read.")
+
+
 def test_switches_about_the_same_call_exclude_each_other(phone_page: PhonePage) -> None:
     lost = phone_page.page.get_by_role("switch", name="Twilio's answer is lost")
     lied = phone_page.page.get_by_role("switch", name="Twilio says 500, and sends")

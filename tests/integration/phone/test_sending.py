@@ -15,7 +15,7 @@ def test_example_appears_on_the_recipients_phone_and_its_story_is_told(phone_pag
     expect(phone_page.messages).to_contain_text(f"Hi {phone_page.first_name}, it's Carol from Acme Coffee.")
     expect(phone_page.tab).to_have_attribute("aria-selected", "true")
     expect(phone_page.state).to_have_text("sent")
-    titles = phone_page.story.locator(".step strong")
+    titles = phone_page.story.locator(".delivery .step strong")
     expect(titles).to_have_text(["Claimed", "Asked OpenAI", "Reply received", "Intent recorded", "Sent", "Closed"])
 
 

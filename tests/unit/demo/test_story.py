@@ -1,4 +1,5 @@
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -73,6 +74,27 @@ def test_what_is_given_back_comes_again_after_its_delay() -> None:
     assert delivery.comes_again_at == moment_of(failed) + timedelta(seconds=30)
     assert delivery.steps[0].tone is Tone.WAIT
     assert delivery.steps[0].detail == "Too many requests. Comes again in 30 s."
+
+
+def test_a_look_back_is_told_by_what_it_finds_alone() -> None:
+    put: dict[str, Any] = {
+        "waits_for": "delivery",
+        "code": "delivery_watch",
+        "delay_seconds": 10,
+        "conversation_id": "c-1",
+    }
+    lines = [
+        line(Event.CONVERSATION_CLOSED, 1, conversation_id="c-1"),
+        line(Event.MESSAGE_POSTPONED, 2, **put),
+        line(Event.MESSAGE_POSTPONED, 12, receive="r-2", message_id="m-2", **put),
+        line(Event.MESSAGE_DELIVERED, 72, receive="r-3", message_id="m-3", conversation_id="c-1", status="read"),
+    ]
+
+    (story,) = tell_stories(lines)
+
+    assert [[step.title for step in delivery.steps] for delivery in story.deliveries] == [["Closed"], ["Read"]]
+    assert [delivery.comes_again_at for delivery in story.deliveries] == [None, None]
+    assert [delivery.looks_back for delivery in story.deliveries] == [False, True]
 
 
 def test_a_lease_that_another_delivery_holds_is_a_guarantee_at_work() -> None:

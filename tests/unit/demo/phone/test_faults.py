@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from demo.phone.faults import FAULTS, SLOW_SECONDS, Faults
+from demo.phone.faults import AS_IT_SHOULD, FAULTS, SLOW_SECONDS, Faults
 from sandbox.harness.plan import FREE_FORM_REFERENCE, OPENAI_REFERENCE, QUICK, TEMPLATE_REFERENCE
 from sandbox.stubs import OPENAI_KEY, TWILIO_AUTH_TOKEN
 
@@ -15,12 +15,16 @@ class FakeParts:
     def __init__(self) -> None:
         self.settings: dict[str, float] = {}
         self.rules: list[Any] = []
+        self.usual: Any = AS_IT_SHOULD
         self.scripted: list[str] = []
         self.secrets: dict[str, str] = {}
         self.revoked: list[str] = []
 
     def configure(self, **settings: float) -> None:
         self.settings |= settings
+
+    def usual_fate(self, fate: Any) -> None:
+        self.usual = fate
 
     def chaos(self, rules: list[Any], **_: Any) -> None:
         self.rules = rules
@@ -60,11 +64,22 @@ def is_on(faults: Faults) -> set[str]:
 @pytest.mark.parametrize("name", [fault.name for fault in FAULTS])
 def test_switch_makes_a_difference_and_turned_back_makes_none(faults: Faults, parts: FakeParts, name: str) -> None:
     faults.switch(name, on=True)
-    difference = (parts.settings.get("run_seconds"), len(parts.rules), parts.scripted.copy())
+    difference = played(parts)
     faults.switch(name, on=False)
 
-    assert difference != (0, 0, [])
-    assert (parts.settings.get("run_seconds"), len(parts.rules), parts.scripted) == (0, 0, [])
+    assert difference != (0, 0, [], AS_IT_SHOULD)
+    assert played(parts) == (0, 0, [], AS_IT_SHOULD)
+
+
+def played(parts: FakeParts) -> tuple[float | None, int, list[str], Any]:
+    return parts.settings.get("run_seconds"), len(parts.rules), parts.scripted.copy(), parts.usual
+
+
+def test_message_that_is_not_delivered_was_accepted(faults: Faults, parts: FakeParts) -> None:
+    faults.switch("not_delivered", on=True)
+
+    assert (parts.usual.status, parts.usual.error_code) == ("undelivered", 63016)
+    assert (parts.rules, parts.scripted) == ([], [])
 
 
 def test_switches_add_up_unless_they_are_about_the_same_call(faults: Faults, parts: FakeParts) -> None:

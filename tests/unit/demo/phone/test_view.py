@@ -34,7 +34,7 @@ def make_record(status: Status = Status.SENT, **changes: Any) -> dict[str, Any]:
     }
 
 
-def make_message(number: int = 1, to: str = ANA) -> dict[str, Any]:
+def make_message(number: int = 1, to: str = ANA, **changes: Any) -> dict[str, Any]:
     return {
         "sid": f"SM{number}",
         "to": f"whatsapp:{to}",
@@ -43,6 +43,7 @@ def make_message(number: int = 1, to: str = ANA) -> dict[str, Any]:
         "created_at": NOW.timestamp() + number,
         "status": "delivered",
         "content_sid": None,
+        **changes,
     }
 
 
@@ -125,6 +126,33 @@ def test_phone_of_who_got_nothing_is_there_and_empty() -> None:
     (phone,) = view_of(Observation(), [make_sent()])["phones"]
 
     assert (phone["name"], phone["sender"], phone["messages"]) == ("Ana", "Acme Coffee", [])
+
+
+@pytest.mark.parametrize(
+    ("statuses", "arrived", "failed"),
+    [
+        pytest.param(["accepted", "sent"], 0, 0, id="on the way"),
+        pytest.param(["delivered", "read"], 2, 0, id="arrived"),
+        pytest.param(["undelivered", "failed", "read"], 1, 2, id="failed"),
+    ],
+)
+def test_message_arrives_when_whatsapp_delivers_it(statuses: list[str], arrived: int, failed: int) -> None:
+    messages = [make_message(number, status=status) for number, status in enumerate(statuses)]
+
+    (phone,) = view_of(Observation(messages=messages), [])["phones"]
+
+    assert (phone["count"], phone["arrived"], phone["failed"]) == (len(statuses), arrived, failed)
+
+
+def test_message_has_its_ticks_and_the_reason_if_it_failed() -> None:
+    messages = [make_message(1, status="read"), make_message(2, status="undelivered", error_code=63016)]
+
+    (phone,) = view_of(Observation(messages=messages), [])["phones"]
+
+    assert [(message["ticks"], message["receipt"]) for message in phone["messages"]] == [
+        ("read", "Read"),
+        ("failed", "Not delivered: 63016, outside the 24-hour window"),
+    ]
 
 
 # Conversations
@@ -329,6 +357,71 @@ def test_status_of_another_program_does_not_hide_that_we_closed_it() -> None:
     record = make_record(conversation_status="human_took_over", closed_at="2026-11-22T12:00:05.000Z")
 
     assert card_of(Observation(records=[record]), make_sent())["state"] == "sent"
+
+
+LOOK = {"waits_for": "delivery", "code": "delivery_watch", "delay_seconds": 10}
+
+
+def make_deliveries(*statuses: str) -> dict[str, Any]:
+    at = "2026-11-22T12:00:05.000Z"
+    return {
+        f"SM{number}": {"status": status, "at": at, **({"error_code": 63016} if status == "undelivered" else {})}
+        for number, status in enumerate(statuses)
+    }
+
+
+@pytest.mark.parametrize(
+    ("record", "state", "fate"),
+    [
+        pytest.param({}, "sent", "", id="nobody looks"),
+        pytest.param(
+            {"deliveries": make_deliveries("accepted"), "delivery_watch_until": "2026-11-22T13:00:00.000Z"},
+            "sent",
+            "Looks back until 13:00 UTC at the latest. So far: accepted.",
+            id="looked for",
+        ),
+        pytest.param({"deliveries": make_deliveries("read")}, "sent", "Looked back. Read.", id="read"),
+        pytest.param(
+            {"deliveries": make_deliveries("sent")},
+            "sent",
+            "Looked back, without an answer. Last seen: sent.",
+            id="nobody knows",
+        ),
+        pytest.param(
+            {"deliveries": make_deliveries("unknown")},
+            "sent",
+            "Looked back, without an answer. Last seen: unknown to Twilio.",
+            id="unknown",
+        ),
+        pytest.param(
+            {"deliveries": make_deliveries("undelivered")},
+            "sent, not delivered",
+            "Looked back. Not delivered: 63016, outside the 24-hour window.",
+            id="not delivered",
+        ),
+        pytest.param(
+            {"deliveries": make_deliveries("delivered", "undelivered", "delivered")},
+            "sent, not delivered",
+            "Looked back. 2 of 3 parts delivered, 1 of 3 parts not delivered: 63016, outside the 24-hour window.",
+            id="one part of three",
+        ),
+    ],
+)
+def test_card_says_what_the_function_learnt_of_its_message(record: dict[str, Any], state: str, fate: str) -> None:
+    card = card_of(Observation(records=[make_record(**record)]), make_sent())
+
+    assert (card["state"], card["fate"]) == (state, fate)
+
+
+def test_conversation_whose_message_comes_for_a_look_back_is_neither_open_nor_does_it_come_again() -> None:
+    lines = [make_line(Event.CONVERSATION_CLOSED), make_line(Event.MESSAGE_POSTPONED, 1, **LOOK)]
+    waiting = {**WAITING, "reason": "delivery"}
+    record = make_record(deliveries=make_deliveries("accepted"), waiting=waiting)
+
+    card = card_of(Observation(records=[record], stories=tell_stories(lines)), make_sent())
+
+    assert (card["state"], card["tone"], card["now"], card["comes_again_at"]) == ("sent", "done", "", None)
+    assert [step["title"] for delivery in card["deliveries"] for step in delivery["steps"]] == ["Closed"]
 
 
 def test_deliveries_stand_in_the_order_of_their_receives() -> None:
