@@ -7,7 +7,6 @@ from core.continuation import Continuation
 from core.conversation import FAILURE_STATUS, ConversationKey, Failure, Step, Waiting
 from core.delivery import Delivery
 from core.errors import (
-    AccountFaultError,
     DeliveryUndecidedError,
     DeliveryUnknownError,
     InvalidContextObjectError,
@@ -15,14 +14,18 @@ from core.errors import (
     ModelAtWorkError,
     PermanentError,
     ProcessorError,
+    PutDeniedError,
 )
 from core.events import Event, Metric
 from core.outcome import GivenBack, Outcome, Postponed
 from core.ports import Clock, ConversationStore, Failing
-from core.postponement import MAX_DELAY_SECONDS, Postponement, Spent, Wait
+from core.postponement import MAX_DELAY_SECONDS, Postponement, Spent, Wait, reason_of
 from core.redelivery import redelivery_delay_seconds
 from core.telemetry import Telemetry
 from utils.context_processor import InvalidContextError
+
+MODEL_CODES = {"openai_model_not_found"}
+"""Faults of the model's name, which an inline definition gives."""
 
 
 class Aftermath:
@@ -46,8 +49,9 @@ class Aftermath:
         self._postpones = True
 
     def stop_postponing(self) -> None:
-        """Give every message back from now on."""
+        """Give every message back from now on: the function has no right to put it on the queue."""
         self._postpones = False
+        self._telemetry.metric(Metric.CONFIGURATION_FAULTS, code=PutDeniedError.code)
 
     def refuse(self, delivery: Delivery, invalid: InvalidContextError) -> Outcome:
         """Give back a message whose Context Object is refused; its record says so where its keys are known."""
@@ -75,13 +79,19 @@ class Aftermath:
 
     def of(self, attempt: Attempt, error: ProcessorError) -> Outcome:
         """Return what becomes of the message after an error."""
-        if isinstance(error, AccountFaultError):
-            self._telemetry.metric(Metric.ACCOUNT_FAULTS, code=error.code)
+        self._count_configuration_fault(attempt, error)
         plan = self._plan(attempt, error)
         if isinstance(plan, Wait):
             return self._postpone(attempt, error, plan)
         is_spent = isinstance(plan, Spent) and attempt.delivery.continuation is not None
         return self._give_back(attempt, error, permanent=isinstance(error, PermanentError) or is_spent)
+
+    def _count_configuration_fault(self, attempt: Attempt, error: ProcessorError) -> None:
+        """Count what pages a person; never what one message can bring about."""
+        if error.configuration and not (error.code in MODEL_CODES and _brings_its_definition(attempt)):
+            self._telemetry.metric(Metric.CONFIGURATION_FAULTS, code=error.code)
+        if not self._postpones and reason_of(error) is not None:
+            self._telemetry.metric(Metric.CONFIGURATION_FAULTS, code=PutDeniedError.code)
 
     def _plan(self, attempt: Attempt, error: ProcessorError) -> Wait | Spent | None:
         if not self._postpones:
@@ -190,3 +200,7 @@ class Aftermath:
             message_id=delivery.message_id,
             receive_count=delivery.receive_count,
         )
+
+
+def _brings_its_definition(attempt: Attempt) -> bool:
+    return attempt.context.company_data_payload.ai_config.openai_config.whatsapp.assistant_definition is not None

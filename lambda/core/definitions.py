@@ -56,6 +56,7 @@ class ConversationDefinitions:
             raise DefinitionError(
                 "the assistant definition allows links that are given, which OPENAI_API=assistants can't tell",
                 code="assistant_definition_invalid",
+                configuration=True,
             )
         return rules
 
@@ -63,7 +64,7 @@ class ConversationDefinitions:
         try:
             definition = self._files.find(assistant_id)
         except DefinitionFileError as exc:
-            raise DefinitionError(str(exc), code="assistant_definition_invalid") from exc
+            raise DefinitionError(str(exc), code="assistant_definition_invalid", configuration=True) from exc
         if definition is None and self._needed:
             raise DefinitionError(
                 f"no assistant definition: the Context Object has none, and the zip no assistants/{assistant_id}.json"

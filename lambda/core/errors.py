@@ -15,16 +15,21 @@ class ProcessorError(Exception):
     Attributes:
         ends_run: The recorded OpenAI run is of no further use; the next attempt asks again.
         ends_reply: The recorded reply is of no further use, nor is its run.
+        configuration: The setup is at fault (keys, billing, sender, template, permissions), and a person must act now.
+            Never set where the content of one message can bring the error about: see docs/adr/0020.
     """
 
     code: str = "processor_error"
     ends_run: bool = False
     ends_reply: bool = False
+    configuration: bool = False
 
-    def __init__(self, message: str, *, code: str | None = None) -> None:
+    def __init__(self, message: str, *, code: str | None = None, configuration: bool | None = None) -> None:
         super().__init__(message)
         if code is not None:
             self.code = code
+        if configuration is not None:
+            self.configuration = configuration
 
 
 class PermanentError(ProcessorError):
@@ -48,10 +53,11 @@ class TransientError(ProcessorError):
         message: str,
         *,
         code: str | None = None,
+        configuration: bool | None = None,
         retry_after_seconds: float | None = None,
         repeatable: bool = False,
     ) -> None:
-        super().__init__(message, code=code)
+        super().__init__(message, code=code, configuration=configuration)
         self.retry_after_seconds = retry_after_seconds
         self.repeatable = repeatable
 
@@ -120,6 +126,7 @@ class AccountFaultError(PermanentError):
     """A vendor refuses the whole account: nothing can be sent until a person has put that right."""
 
     code = "account_fault"
+    configuration = True
 
 
 class CredentialsRejectedError(AccountFaultError):

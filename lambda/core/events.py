@@ -51,7 +51,7 @@ class Metric(StrEnum):
     MESSAGES_POSTPONED = "MessagesPostponed"
     WAITING_SECONDS = "WaitingSeconds"
     CONTINUATION_NUMBER = "ContinuationNumber"
-    ACCOUNT_FAULTS = "AccountFaults"
+    CONFIGURATION_FAULTS = "ConfigurationFaults"
     DUPLICATES_SUPPRESSED = "DuplicatesSuppressed"
     RESUMED = "Resumed"
     RECONCILED = "Reconciled"

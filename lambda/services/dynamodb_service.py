@@ -533,7 +533,8 @@ def classify(exc: ClientError | BotoCoreError) -> ProcessorError:
     code = _error_code(exc)
     if code == "ValidationException" and "size" in str(exc).lower():
         return PermanentError("the record would exceed DynamoDB's 400 KB", code="record_too_large")
-    return StoreUnavailableError(f"DynamoDB: {code}", code=f"dynamodb_{_snake(code)}")
+    is_configuration = "AccessDenied" in code or code == "ResourceNotFoundException"
+    return StoreUnavailableError(f"DynamoDB: {code}", code=f"dynamodb_{_snake(code)}", configuration=is_configuration)
 
 
 def _error_code(exc: ClientError | BotoCoreError) -> str:

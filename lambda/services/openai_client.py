@@ -269,4 +269,4 @@ def _classify_status(exc: APIStatusError) -> ProcessorError:
         return TransientError(f"something between here and OpenAI refused ({where})", code="openai_blocked")
     if status in {408, 409} or status >= 500:  # noqa: PLR2004
         return TransientError(f"OpenAI failed ({where})", code=name, retry_after_seconds=wait)
-    return PermanentError(f"OpenAI refused the request ({where})", code=name)
+    return PermanentError(f"OpenAI refused the request ({where})", code=name, configuration="model_not_found" in names)

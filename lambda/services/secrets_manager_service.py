@@ -12,6 +12,7 @@ from cachetools import TTLCache
 
 from core.errors import ProcessorError, SecretError, TransientError
 from core.ports import TwilioCredentials
+from services.known_good import KnownGood
 from utils.redaction import Secret
 from utils.secret_reference import SecretKind, reference_fault
 
@@ -70,6 +71,7 @@ class SecretsManagerSecrets:
         self._client = client
         self._name_prefix = name_prefix
         self._lock = Lock()
+        self._known_good = KnownGood()
         self._reading: dict[str, tuple[Lock, int]] = {}
         self._cache: TTLCache[str, TwilioCredentials | Secret] = TTLCache(MAX_SECRETS, cache_seconds, monotonic)
 
@@ -94,6 +96,7 @@ class SecretsManagerSecrets:
             if cached is not None:
                 return cached  # type: ignore[return-value]  # the kind decides the type
             secret = parse(reference, self._read(reference))
+            self._known_good.add(reference)
             with self._lock:
                 self._cache[reference] = secret
             return secret
@@ -117,10 +120,10 @@ class SecretsManagerSecrets:
         try:
             answer = self._client.get_secret_value(SecretId=reference)
         except (ClientError, BotoCoreError) as exc:
-            raise classify(exc, reference) from exc
+            raise classify(exc, reference, known_good=reference in self._known_good) from exc
         text = answer.get("SecretString")
         if not text:
-            raise SecretError(f"secret {reference} has no text value", code="secret_not_found")
+            raise SecretError(f"secret {reference} has no text value", code="secret_not_found", configuration=True)
         return text
 
 
@@ -184,17 +187,22 @@ def parse_openai(reference: str, text: str) -> Secret:
     return Secret(key)
 
 
-def classify(exc: ClientError | BotoCoreError, reference: str) -> ProcessorError:
-    """Return the domain error for a failed read."""
+def classify(exc: ClientError | BotoCoreError, reference: str, *, known_good: bool) -> ProcessorError:
+    """Return the domain error for a failed read.
+
+    A secret that was read before, or whose key may not be used, exists: then the setup is at fault, else perhaps the
+    message that names it.
+    """
     code = exc.response.get("Error", {}).get("Code", "") if isinstance(exc, ClientError) else type(exc).__name__
     if code in _PERMANENT:
         error_code, what = _PERMANENT[code]
-        return SecretError(f"secret {reference} {what}", code=error_code)
+        exists = known_good or code == "DecryptionFailure" or "KMS" in str(exc)
+        return SecretError(f"secret {reference} {what}", code=error_code, configuration=exists)
     return TransientError(f"Secrets Manager: {code}", code="secrets_unavailable")
 
 
 def _wrong_shape(reference: str, what: str) -> SecretError:
-    return SecretError(f"secret {reference} {what}", code="secret_wrong_shape")
+    return SecretError(f"secret {reference} {what}", code="secret_wrong_shape", configuration=True)
 
 
 def _json_object(text: str) -> dict[str, Any] | None:

@@ -20,6 +20,7 @@ from core.errors import (
     TransientError,
 )
 from core.ports import OutboundPart, TwilioCredentials, TwilioMessage
+from services.known_good import KnownGood
 from services.twilio_http import AnswerLostError, NotSentError, OneShotHttpClient
 
 CHANNEL = "whatsapp:"
@@ -47,6 +48,15 @@ CONTENT_CODES = frozenset(
     | {63040, 63041, 63042, 92007}
 )
 """Refusals of this reply or its template, which would be refused again. Source: Twilio, error codes."""
+
+TEMPLATE_CODES = frozenset({21655, 63027, 63040, 63041, 63042})
+"""The template of the secret can't be used. Source: Twilio, error codes."""
+
+CHANNEL_CODES = frozenset({20008, 20404, 21609, 21701, 21703, 21704, 21705, 63001, 63008, 63020, 63051})
+"""Account, Messaging Service, WhatsApp channel or callback URL are not set up. Source: Twilio, error codes."""
+
+SENDER_CODES = frozenset({21212, 21603, 21606, 21660, 63002, 63007})
+"""The account has no such sender; which one it should be, the message says. Source: Twilio, error codes."""
 
 _FIRST_MESSAGE_CODE = 21_000
 """Codes from here on are about a message; those below about the account and its credentials."""
@@ -80,6 +90,7 @@ class TwilioWhatsApp:
         self._now = now
         self._base_url = base_url
         self._status_callback_url = status_callback_url
+        self._known_good = KnownGood()
 
     def send(self, part: OutboundPart, credentials: TwilioCredentials, start_before: datetime) -> TwilioMessage:
         http = OneShotHttpClient(self._timeout_seconds, self._now, start_before)
@@ -94,14 +105,17 @@ class TwilioWhatsApp:
             arguments["messaging_service_sid"] = credentials.messaging_service_sid
         if self._status_callback_url:
             arguments["status_callback"] = self._status_callback_url
+        sender = credentials.account_sid, part.from_
         try:
-            return self._message(self._client(credentials, http).messages.create(**arguments))
+            message = self._message(self._client(credentials, http).messages.create(**arguments))
         except (TwilioException, NotSentError, AnswerLostError) as exc:
-            raise classify(exc, http, creating=True) from exc
+            raise classify(exc, http, creating=True, known_sender=sender in self._known_good) from exc
         except _UNREADABLE as exc:
             if http.status is None:  # nothing was asked yet: a mistake of ours
                 raise
             raise DeliveryUnknownError("Twilio's answer can't be read") from exc
+        self._known_good.add(sender)
+        return message
 
     def list_messages(
         self, to: str, from_: str, credentials: TwilioCredentials, since: datetime
@@ -193,12 +207,19 @@ def is_older(message: TwilioMessage, since: datetime) -> bool:
 
 
 def classify(
-    exc: TwilioException | NotSentError | AnswerLostError, http: OneShotHttpClient, *, creating: bool
+    exc: TwilioException | NotSentError | AnswerLostError,
+    http: OneShotHttpClient,
+    *,
+    creating: bool,
+    known_sender: bool = False,
 ) -> ProcessorError:
     """Return the domain error for a failed call.
 
     The HTTP status is the transport's own, for a body may claim another. A refusal (4xx) had no effect, and its code
     says what it is; after a 5xx or no answer, a message may have been created.
+
+    Args:
+        known_sender: Twilio has accepted a message of this sender before, so the sender was not made up.
 
     Source: Twilio, "Error 20429": not processed, safe to retry; "Error 20500": POST requests are not idempotent.
     """
@@ -216,7 +237,11 @@ def classify(
         wait = max(WAIT_SECONDS[code], wish or 0.0)
         return TransientError(f"Twilio refused for now ({where})", code=name, retry_after_seconds=wait)
     if code in CONTENT_CODES:
-        return ReplyRefusedError(f"Twilio refused the reply's content or template ({where})", code=name)
+        return ReplyRefusedError(
+            f"Twilio refused the reply's content or template ({where})",
+            code=name,
+            configuration=code in TEMPLATE_CODES,
+        )
     if code in THROTTLE_CODES or (status == _RATE_STATUS and code not in DAY_CODES):
         return TransientError(f"Twilio is throttling ({where})", code=name, retry_after_seconds=wish, repeatable=True)
     if status in _ON_THE_WAY and body is None:
@@ -225,7 +250,8 @@ def classify(
         return CredentialsRejectedError(f"Twilio rejected the credentials ({where})", code=name)
     if code in ACCOUNT_CODES:
         return AccountFaultError(f"Twilio refuses the account ({where})", code=name)
-    return PermanentError(f"Twilio refused the request ({where})", code=name)
+    is_configuration = code in CHANNEL_CODES or (known_sender and code in SENDER_CODES)
+    return PermanentError(f"Twilio refused the request ({where})", code=name, configuration=is_configuration)
 
 
 def _object(text: str | None) -> dict[str, Any] | None:

@@ -370,7 +370,7 @@ def test_a_fault_of_the_whole_account_rings_at_once_and_does_not_empty_the_queue
     outcome = postponed(core.receive())
 
     assert outcome.continuation.reason is WaitReason.ACCOUNT
-    assert core.telemetry.metrics["AccountFaults"] == 1
+    assert core.telemetry.metrics["ConfigurationFaults"] == 1
     error = core.record().conversation.last_error
     assert error is not None
     assert not error.permanent
@@ -385,7 +385,7 @@ def test_without_patience_a_fault_of_the_whole_account_is_permanent() -> None:
     outcome = core.receive()
 
     assert outcome == GivenBack(0)
-    assert core.telemetry.metrics["AccountFaults"] == 1
+    assert core.telemetry.metrics["ConfigurationFaults"] == 1
 
 
 def test_a_part_that_was_sent_is_kept_while_the_next_one_waits(core: Core) -> None:
