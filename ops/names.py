@@ -12,6 +12,7 @@ ALARM_PREFIX = "WhatsAppProcessor"
 ALARMS = (
     "FinalDbUpdateFailure",
     "DeadLetterQueueDepth",
+    "DeadLetterQueueGrowth",
     "OldestMessageAge",
     "FailedInvokeEvents",
     "Throttles",
@@ -19,13 +20,18 @@ ALARMS = (
     "DurationNearTimeout",
     "HeartbeatLost",
     "AdoptedUnseen",
+    "UndeliveredRate",
     "ConversationsWaiting",
     "VendorDown",
-    "AccountFaults",
+    "ConfigurationFaults",
     "RunawayContinuations",
     "Paging",
+    "Notes",
 )
 """Alarms that every environment has."""
+
+COMPOSITES = {"Paging", "Notes"}
+"""Alarms that tell a pager and a ticket system if they are given one; all others tell the topic."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from ops.answers import Finding, fail, ok, skip, warn
 from ops.aws_errors import asking_for
-from ops.names import ALARMS
+from ops.names import ALARMS, COMPOSITES
 from ops.patient import Patient
 from ops.render import counted
 
@@ -28,10 +28,11 @@ def check_alarms(patient: Patient) -> Iterator[Finding]:
             f"actions are off: {', '.join(muted)}",
             f"aws cloudwatch enable-alarm-actions --alarm-names {' '.join(muted)}",
         )
+    composites = {expected[about] for about in COMPOSITES}
     silent = [
         alarm["AlarmName"]
         for alarm in there
-        if not alarm.get("AlarmActions") and alarm["AlarmName"] != expected["Paging"]
+        if not alarm.get("AlarmActions") and alarm["AlarmName"] not in composites
     ]
     if silent:
         yield fail("alarms", f"tell nobody: {', '.join(silent)}", patient.deploy)

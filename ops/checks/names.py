@@ -13,8 +13,8 @@ from utils.settings import SettingsError
 
 CRITICAL = "FinalDbUpdateFailure"
 
-OURS = {Metric.HEARTBEAT_LOST, Metric.ADOPTED_UNSEEN}
-"""Metrics of the function's own that an alarm watches."""
+OURS = frozenset(Metric)
+"""The function's own metrics: all go to one namespace."""
 
 _REGION = re.compile(r"^sqs\.([a-z0-9-]+)\.amazonaws\.")
 

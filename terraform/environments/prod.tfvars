@@ -31,5 +31,6 @@ event_source = {
 
 alerting = {
   emails             = [] # your team's address
-  paging_action_arns = [] # your pager's topic
+  paging_action_arns = [] # your pager's topic: what a person must do now
+  note_action_arns   = [] # your ticket system's topic: what can wait for business hours
 }

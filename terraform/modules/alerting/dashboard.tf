@@ -1,11 +1,13 @@
 # One page: is it well, what flows, how long the vendors take, what fails, what it costs.
 
 locals {
-  own_metric = { for name in ["MessagesSent", "MessagesFailed", "DuplicatesSuppressed", "Resumed", "Reconciled", "AdoptedUnseen", "OpenAILatency", "TwilioLatency", "EndToEndLatency", "TokensIn", "TokensOut", "HeartbeatLost", "MessagesPostponed", "WaitingSeconds", "ContinuationNumber", "AccountFaults"] :
+  own_metric = { for name in ["MessagesSent", "MessagesFailed", "DuplicatesSuppressed", "Resumed", "Reconciled", "AdoptedUnseen", "OpenAILatency", "TwilioLatency", "EndToEndLatency", "TokensIn", "TokensOut", "HeartbeatLost", "MessagesPostponed", "WaitingSeconds", "ContinuationNumber", "ConfigurationFaults", "MessagesDelivered", "MessagesRead", "MessagesUndelivered", "DeliveryUnconfirmed", "DeliveryLatency"] :
     name => [var.metrics_namespace, name, "service", var.service_name]
   }
-  failures_by_code = "SEARCH('{\"${var.metrics_namespace}\",code,service} MetricName=\"MessagesFailed\" service=\"${var.service_name}\"', 'Sum')"
-  prices           = var.token_prices_usd_per_million
+  failures_by_code    = "SEARCH('{\"${var.metrics_namespace}\",code,service} MetricName=\"MessagesFailed\" service=\"${var.service_name}\"', 'Sum')"
+  undelivered_by_code = "SEARCH('{\"${var.metrics_namespace}\",code,service} MetricName=\"MessagesUndelivered\" service=\"${var.service_name}\"', 'Sum')"
+  faults_by_code      = "SEARCH('{\"${var.metrics_namespace}\",code,service} MetricName=\"ConfigurationFaults\" service=\"${var.service_name}\"', 'Sum')"
+  prices              = var.token_prices_usd_per_million
 
   charts = [
     {
@@ -28,11 +30,36 @@ locals {
       ]
     },
     {
+      title = "Configuration faults by code"
+      stat  = "Sum"
+      metrics = [
+        [{ expression = local.faults_by_code, label = "$${PROP('Dim.code')}", id = "faults" }],
+      ]
+    },
+    {
+      title = "Delivery"
+      stat  = "Sum"
+      metrics = [
+        concat(local.own_metric.MessagesDelivered, [{ label = "delivered", color = "#2ca02c" }]),
+        concat(local.own_metric.MessagesRead, [{ label = "read when looked at" }]),
+        concat(local.own_metric.MessagesUndelivered, [{ label = "not delivered", color = "#d62728" }]),
+        concat(local.own_metric.DeliveryUnconfirmed, [{ label = "not known" }]),
+        concat(local.own_metric.DeliveryLatency, [{ label = "time to delivery, p95 (ms)", stat = "p95", yAxis = "right" }]),
+      ]
+    },
+    {
+      title = "Undelivered by code"
+      stat  = "Sum"
+      metrics = [
+        [{ expression = local.undelivered_by_code, label = "$${PROP('Dim.code')}", id = "undelivered" }],
+      ]
+    },
+    {
       title = "Waiting in the queue"
       stat  = "Sum"
       metrics = [
         concat(local.own_metric.MessagesPostponed, [{ label = "postponed" }]),
-        concat(local.own_metric.AccountFaults, [{ label = "faults of a whole account", color = "#d62728" }]),
+        concat(local.own_metric.ConfigurationFaults, [{ label = "configuration faults", color = "#d62728" }]),
         concat(local.own_metric.WaitingSeconds, [{ label = "longest wait (s)", stat = "Maximum", yAxis = "right" }]),
         concat(local.own_metric.ContinuationNumber, [{ label = "most times postponed", stat = "Maximum", yAxis = "right" }]),
       ]
@@ -116,7 +143,7 @@ resource "aws_cloudwatch_dashboard" "this" {
           y          = 0
           width      = 24
           height     = 3
-          properties = { title = "Alarms", alarms = [for name in concat(sort(local.alarm_names), [aws_cloudwatch_composite_alarm.paging.alarm_name]) : "${local.alarm_arn}:${name}"] }
+          properties = { title = "Alarms", alarms = [for name in concat(sort(local.alarm_names), local.composites) : "${local.alarm_arn}:${name}"] }
         },
       ],
       [

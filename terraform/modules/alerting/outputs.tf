@@ -4,8 +4,8 @@ output "topic_arn" {
 }
 
 output "alarm_names" {
-  description = "Names of all alarms, the composite one last."
-  value       = concat(sort(local.alarm_names), [aws_cloudwatch_composite_alarm.paging.alarm_name])
+  description = "Names of all alarms, the two composites last: paging, then notes."
+  value       = concat(sort(local.alarm_names), local.composites)
 }
 
 output "dashboard_name" {

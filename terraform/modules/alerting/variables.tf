@@ -114,7 +114,7 @@ variable "subscriptions" {
 }
 
 variable "paging_action_arns" {
-  description = "Actions of the composite alarm, e.g. the SNS topic of a pager: one page for one incident, however many alarms it sets off. Empty: the composite only shows on the dashboard."
+  description = "Actions of the composite alarm that pages, e.g. the SNS topic of a pager: one page for one incident, however many alarms it sets off. Empty: the composite only shows on the dashboard."
   type        = set(string)
   default     = []
   nullable    = false
@@ -122,6 +122,18 @@ variable "paging_action_arns" {
   validation {
     condition     = alltrue([for arn in var.paging_action_arns : startswith(arn, "arn:")]) && length(var.paging_action_arns) <= 5
     error_message = "paging_action_arns takes up to five ARNs."
+  }
+}
+
+variable "note_action_arns" {
+  description = "Actions of the composite alarm that takes notes for business hours, e.g. the SNS topic of a ticket system. Empty: the composite only shows on the dashboard."
+  type        = set(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for arn in var.note_action_arns : startswith(arn, "arn:")]) && length(var.note_action_arns) <= 5
+    error_message = "note_action_arns takes up to five ARNs."
   }
 }
 
@@ -166,6 +178,54 @@ variable "failed_events_per_five_minutes" {
   validation {
     condition     = var.failed_events_per_five_minutes >= 1 && var.failed_events_per_five_minutes <= 100000
     error_message = "failed_events_per_five_minutes must be from 1 to 100000."
+  }
+}
+
+variable "dead_letters_per_five_minutes" {
+  description = "Messages that reach the DLQ in five minutes and set off an alarm (1 to 100000). Default: 10."
+  type        = number
+  default     = 10
+  nullable    = false
+
+  validation {
+    condition     = var.dead_letters_per_five_minutes >= 1 && var.dead_letters_per_five_minutes <= 100000
+    error_message = "dead_letters_per_five_minutes must be from 1 to 100000."
+  }
+}
+
+variable "undelivered_percent" {
+  description = "Share of an hour's messages that WhatsApp may leave undelivered before UndeliveredRate rings, in percent (0.1 to 100). Some are normal: people block numbers and leave WhatsApp. Default: 10."
+  type        = number
+  default     = 10
+  nullable    = false
+
+  validation {
+    condition     = var.undelivered_percent >= 0.1 && var.undelivered_percent <= 100
+    error_message = "undelivered_percent must be from 0.1 to 100."
+  }
+}
+
+variable "undelivered_at_least" {
+  description = "Undelivered messages in an hour below which no share of them rings (1 to 100000): lower it where few messages are sent. Default: 10."
+  type        = number
+  default     = 10
+  nullable    = false
+
+  validation {
+    condition     = var.undelivered_at_least == floor(var.undelivered_at_least) && var.undelivered_at_least >= 1 && var.undelivered_at_least <= 100000
+    error_message = "undelivered_at_least must be a whole number from 1 to 100000."
+  }
+}
+
+variable "adopted_unseen_percent" {
+  description = "Share of an hour's messages that may be adopted unseen before AdoptedUnseen rings, in percent (0.1 to 100), from ten such messages on. Default: 5."
+  type        = number
+  default     = 5
+  nullable    = false
+
+  validation {
+    condition     = var.adopted_unseen_percent >= 0.1 && var.adopted_unseen_percent <= 100
+    error_message = "adopted_unseen_percent must be from 0.1 to 100."
   }
 }
 

@@ -209,6 +209,11 @@ module "alerting" {
   emails                         = var.alerting.emails
   subscriptions                  = var.alerting.subscriptions
   paging_action_arns             = var.alerting.paging_action_arns
+  note_action_arns               = var.alerting.note_action_arns
+  dead_letters_per_five_minutes  = var.alerting.dead_letters_per_five_minutes
+  undelivered_percent            = var.alerting.undelivered_percent
+  undelivered_at_least           = var.alerting.undelivered_at_least
+  adopted_unseen_percent         = var.alerting.adopted_unseen_percent
   waiting_seconds                = var.alerting.waiting_seconds
   oldest_message_age_seconds     = var.alerting.oldest_message_age_seconds
   failed_events_per_five_minutes = var.alerting.failed_events_per_five_minutes

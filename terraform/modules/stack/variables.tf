@@ -348,6 +348,7 @@ variable "alerting" {
   type = object({
     emails             = optional(set(string)) # nobody
     paging_action_arns = optional(set(string)) # none
+    note_action_arns   = optional(set(string)) # none
     subscriptions = optional(map(object({      # none
       protocol = string
       endpoint = string
@@ -355,6 +356,10 @@ variable "alerting" {
     oldest_message_age_seconds     = optional(number) # 900
     waiting_seconds                = optional(number) # 3600
     failed_events_per_five_minutes = optional(number) # 25
+    dead_letters_per_five_minutes  = optional(number) # 10
+    undelivered_percent            = optional(number) # 10
+    undelivered_at_least           = optional(number) # 10
+    adopted_unseen_percent         = optional(number) # 5
     no_messages_sent_minutes       = optional(number) # no such alarm
     saved_queries                  = optional(bool)   # true
     token_prices_usd_per_million = optional(object({  # gpt-6-luna

@@ -72,4 +72,4 @@ def test_an_entry_says_the_alarms_exact_name_and_all_four_things(key: str) -> No
 @pytest.mark.parametrize(("key", "place"), alarms().items())
 def test_an_alarm_sends_people_to_its_entry(key: str, place: str) -> None:
     assert place in {"", *RUNBOOK.anchors}
-    assert place == ("" if key == "Paging" else key.lower())
+    assert place == key.lower()

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from ops.names import ALARMS, Names
+from ops.names import ALARMS, COMPOSITES, Names
 from tests.unit.ops.fake_aws import ACCOUNT, DLQ, QUEUE, REGION, Canned, FakeAws, client_error
 
 NAMES = Names.of("dev")
@@ -89,7 +89,7 @@ class Deployment:
             about: {
                 "AlarmName": NAMES.alarm(about),
                 "ActionsEnabled": True,
-                "AlarmActions": [] if about == "Paging" else [TOPIC],
+                "AlarmActions": [] if about in COMPOSITES else [TOPIC],
                 "StateValue": "OK",
                 **WATCHED.get(about, {}),
             }
@@ -119,8 +119,8 @@ class Deployment:
             "lambda": self.functions,
             "cloudwatch": Canned(
                 describe_alarms=lambda **_: {
-                    "MetricAlarms": [alarm for about, alarm in self.alarms.items() if about != "Paging"],
-                    "CompositeAlarms": [alarm for about, alarm in self.alarms.items() if about == "Paging"],
+                    "MetricAlarms": [alarm for about, alarm in self.alarms.items() if about not in COMPOSITES],
+                    "CompositeAlarms": [alarm for about, alarm in self.alarms.items() if about in COMPOSITES],
                 }
             ),
             "sns": Canned(

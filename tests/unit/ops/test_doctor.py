@@ -362,7 +362,7 @@ PROBLEMS: list[Any] = [
         f"missing: {ALARM_PREFIX}ThrottlesAlarm-Dev",
         id="alarm missing",
     ),
-    pytest.param(lambda d: d.alarms.clear(), "alarms", "fail", "none of 14 alarms is there", id="no alarms"),
+    pytest.param(lambda d: d.alarms.clear(), "alarms", "fail", "none of 17 alarms is there", id="no alarms"),
     pytest.param(
         lambda d: d.alarms["Errors"].update(ActionsEnabled=False),
         "alarms",

@@ -48,21 +48,38 @@ run "one_such_conversation_sets_off_the_critical_alarm" {
 
 run "every_trouble_of_the_runbook_has_its_alarm" {
   assert {
-    condition = { for key, alarm in aws_cloudwatch_metric_alarm.this : key => join(" ", concat([alarm.alarm_name, alarm.namespace, alarm.metric_name], [for name, value in alarm.dimensions : "${name}=${value}"], [alarm.statistic, alarm.comparison_operator, alarm.threshold, alarm.period, alarm.evaluation_periods, alarm.treat_missing_data])) } == {
-      DeadLetterQueueDepth = "WhatsAppProcessorDeadLetterQueueDepthAlarm-Dev AWS/SQS ApproximateNumberOfMessagesVisible QueueName=ai-multi-comms-whatsapp-dlq-dev Maximum GreaterThanThreshold 0 60 1 notBreaching"
-      OldestMessageAge     = "WhatsAppProcessorOldestMessageAgeAlarm-Dev AWS/SQS ApproximateAgeOfOldestMessage QueueName=ai-multi-comms-whatsapp-queue-dev Maximum GreaterThanThreshold 900 60 3 notBreaching"
-      FailedInvokeEvents   = "WhatsAppProcessorFailedInvokeEventsAlarm-Dev AWS/Lambda FailedInvokeEventCount EventSourceMappingUUID=11111111-2222-3333-4444-555555555555 Sum GreaterThanOrEqualToThreshold 25 300 1 notBreaching"
-      Throttles            = "WhatsAppProcessorThrottlesAlarm-Dev AWS/Lambda Throttles FunctionName=whatsapp-channel-processor-dev Sum GreaterThanThreshold 0 300 1 notBreaching"
-      Errors               = "WhatsAppProcessorErrorsAlarm-Dev AWS/Lambda Errors FunctionName=whatsapp-channel-processor-dev Sum GreaterThanThreshold 0 300 1 notBreaching"
-      DurationNearTimeout  = "WhatsAppProcessorDurationNearTimeoutAlarm-Dev AWS/Lambda Duration FunctionName=whatsapp-channel-processor-dev Maximum GreaterThanThreshold 270000 300 2 notBreaching"
-      HeartbeatLost        = "WhatsAppProcessorHeartbeatLostAlarm-Dev AIComms/WhatsAppProcessor/Dev HeartbeatLost service=whatsapp-channel-processor Sum GreaterThanOrEqualToThreshold 1 300 1 notBreaching"
-      AdoptedUnseen        = "WhatsAppProcessorAdoptedUnseenAlarm-Dev AIComms/WhatsAppProcessor/Dev AdoptedUnseen service=whatsapp-channel-processor Sum GreaterThanOrEqualToThreshold 10 3600 1 notBreaching"
-      ConversationsWaiting = "WhatsAppProcessorConversationsWaitingAlarm-Dev AIComms/WhatsAppProcessor/Dev WaitingSeconds service=whatsapp-channel-processor Maximum GreaterThanThreshold 3600 300 1 notBreaching"
-      VendorDown           = "WhatsAppProcessorVendorDownAlarm-Dev AIComms/WhatsAppProcessor/Dev WaitingSeconds code=unavailable service=whatsapp-channel-processor SampleCount GreaterThanOrEqualToThreshold 20 300 2 notBreaching"
-      AccountFaults        = "WhatsAppProcessorAccountFaultsAlarm-Dev AIComms/WhatsAppProcessor/Dev AccountFaults service=whatsapp-channel-processor Sum GreaterThanOrEqualToThreshold 1 300 1 notBreaching"
-      RunawayContinuations = "WhatsAppProcessorRunawayContinuationsAlarm-Dev AIComms/WhatsAppProcessor/Dev ContinuationNumber service=whatsapp-channel-processor Maximum GreaterThanThreshold 100 300 1 notBreaching"
+    condition = { for key, alarm in aws_cloudwatch_metric_alarm.this : key => join(" ", concat([alarm.alarm_name, alarm.namespace, alarm.metric_name], [for name, value in alarm.dimensions : "${name}=${value}"], [alarm.statistic, alarm.comparison_operator, alarm.threshold, alarm.period, "${alarm.datapoints_to_alarm}/${alarm.evaluation_periods}", alarm.treat_missing_data])) if length(alarm.metric_query) == 0 } == {
+      DeadLetterQueueDepth = "WhatsAppProcessorDeadLetterQueueDepthAlarm-Dev AWS/SQS ApproximateNumberOfMessagesVisible QueueName=ai-multi-comms-whatsapp-dlq-dev Maximum GreaterThanThreshold 0 60 1/1 notBreaching"
+      OldestMessageAge     = "WhatsAppProcessorOldestMessageAgeAlarm-Dev AWS/SQS ApproximateAgeOfOldestMessage QueueName=ai-multi-comms-whatsapp-queue-dev Maximum GreaterThanThreshold 900 60 3/3 notBreaching"
+      FailedInvokeEvents   = "WhatsAppProcessorFailedInvokeEventsAlarm-Dev AWS/Lambda FailedInvokeEventCount EventSourceMappingUUID=11111111-2222-3333-4444-555555555555 Sum GreaterThanOrEqualToThreshold 25 300 1/1 notBreaching"
+      Throttles            = "WhatsAppProcessorThrottlesAlarm-Dev AWS/Lambda Throttles FunctionName=whatsapp-channel-processor-dev Sum GreaterThanThreshold 0 300 1/1 notBreaching"
+      Errors               = "WhatsAppProcessorErrorsAlarm-Dev AWS/Lambda Errors FunctionName=whatsapp-channel-processor-dev Sum GreaterThanThreshold 0 300 2/3 notBreaching"
+      DurationNearTimeout  = "WhatsAppProcessorDurationNearTimeoutAlarm-Dev AWS/Lambda Duration FunctionName=whatsapp-channel-processor-dev Maximum GreaterThanThreshold 270000 300 2/2 notBreaching"
+      HeartbeatLost        = "WhatsAppProcessorHeartbeatLostAlarm-Dev AIComms/WhatsAppProcessor/Dev HeartbeatLost service=whatsapp-channel-processor Sum GreaterThanOrEqualToThreshold 1 300 1/1 notBreaching"
+      ConversationsWaiting = "WhatsAppProcessorConversationsWaitingAlarm-Dev AIComms/WhatsAppProcessor/Dev WaitingSeconds service=whatsapp-channel-processor Maximum GreaterThanThreshold 3600 300 1/4 notBreaching"
+      VendorDown           = "WhatsAppProcessorVendorDownAlarm-Dev AIComms/WhatsAppProcessor/Dev WaitingSeconds code=unavailable service=whatsapp-channel-processor SampleCount GreaterThanOrEqualToThreshold 20 300 2/4 notBreaching"
+      ConfigurationFaults  = "WhatsAppProcessorConfigurationFaultsAlarm-Dev AIComms/WhatsAppProcessor/Dev ConfigurationFaults service=whatsapp-channel-processor Sum GreaterThanOrEqualToThreshold 1 300 1/4 notBreaching"
+      RunawayContinuations = "WhatsAppProcessorRunawayContinuationsAlarm-Dev AIComms/WhatsAppProcessor/Dev ContinuationNumber service=whatsapp-channel-processor Maximum GreaterThanThreshold 100 300 1/1 notBreaching"
     }
     error_message = "Metric, dimensions and threshold of an alarm decide whether it ever rings."
+  }
+  assert {
+    condition = { for key, alarm in aws_cloudwatch_metric_alarm.this : key => join(" ", [alarm.alarm_name, alarm.comparison_operator, alarm.threshold, "${alarm.datapoints_to_alarm}/${alarm.evaluation_periods}", alarm.treat_missing_data, one([for query in alarm.metric_query : query.expression if query.return_data == true])]) if length(alarm.metric_query) > 0 } == {
+      DeadLetterQueueGrowth = "WhatsAppProcessorDeadLetterQueueGrowthAlarm-Dev GreaterThanOrEqualToThreshold 10 1/1 notBreaching DIFF(FILL(depth, 0))"
+      AdoptedUnseen         = "WhatsAppProcessorAdoptedUnseenAlarm-Dev GreaterThanThreshold 5 1/1 notBreaching IF(FILL(adopted, 0) >= 10, 100 * FILL(adopted, 0) / FILL(sent, 0), 0)"
+      UndeliveredRate       = "WhatsAppProcessorUndeliveredRateAlarm-Dev GreaterThanThreshold 10 1/1 notBreaching IF(FILL(undelivered, 0) >= 10, 100 * FILL(undelivered, 0) / (FILL(undelivered, 0) + FILL(delivered, 0)), 0)"
+    }
+    error_message = "What is compared is a rate or a growth, not a count."
+  }
+  assert {
+    condition = toset(flatten([for alarm in aws_cloudwatch_metric_alarm.this : [for query in alarm.metric_query : [for metric in query.metric : "${query.id} ${metric.namespace} ${metric.metric_name} ${one(values(metric.dimensions))} ${metric.stat} ${metric.period}"]]])) == toset([
+      "depth AWS/SQS ApproximateNumberOfMessagesVisible ai-multi-comms-whatsapp-dlq-dev Maximum 300",
+      "adopted AIComms/WhatsAppProcessor/Dev AdoptedUnseen whatsapp-channel-processor Sum 3600",
+      "sent AIComms/WhatsAppProcessor/Dev MessagesSent whatsapp-channel-processor Sum 3600",
+      "undelivered AIComms/WhatsAppProcessor/Dev MessagesUndelivered whatsapp-channel-processor Sum 3600",
+      "delivered AIComms/WhatsAppProcessor/Dev MessagesDelivered whatsapp-channel-processor Sum 3600",
+    ])
+    error_message = "Each expression's metrics are the function's own, or the DLQ's."
   }
 }
 
@@ -84,21 +101,39 @@ run "every_alarm_tells_the_topic" {
   }
 }
 
-run "the_pager_hears_of_any_alarm_once" {
+run "the_pager_hears_of_what_a_person_must_do_now" {
   variables {
     paging_action_arns = ["arn:aws:sns:eu-central-1:111122223333:pager"]
   }
   assert {
-    condition     = aws_cloudwatch_composite_alarm.paging.alarm_rule == join(" OR ", [for name in slice(output.alarm_names, 0, length(output.alarm_names) - 1) : "ALARM(\"${name}\")"])
-    error_message = "The composite alarm covers every other alarm."
-  }
-  assert {
-    condition     = length(output.alarm_names) == 14 && output.alarm_names[13] == "WhatsAppProcessorPagingAlarm-Dev"
-    error_message = "Thirteen alarms and the composite."
+    condition     = aws_cloudwatch_composite_alarm.paging.alarm_rule == join(" OR ", [for key in ["AdoptedUnseen", "ConfigurationFaults", "ConversationsWaiting", "Errors", "FinalDbUpdateFailure", "UndeliveredRate", "VendorDown"] : "ALARM(\"WhatsAppProcessor${key}Alarm-Dev\")"])
+    error_message = "Nothing pages that can wait, or that whoever may write to the queue can set off."
   }
   assert {
     condition     = aws_cloudwatch_composite_alarm.paging.alarm_actions == var.paging_action_arns && aws_cloudwatch_composite_alarm.paging.ok_actions == var.paging_action_arns
     error_message = "The pager is told of the beginning and of the end."
+  }
+  assert {
+    condition     = length(coalesce(aws_cloudwatch_composite_alarm.notes.alarm_actions, [])) == 0
+    error_message = "The pager hears of no note."
+  }
+}
+
+run "all_else_is_a_note" {
+  variables {
+    note_action_arns = ["arn:aws:sns:eu-central-1:111122223333:tickets"]
+  }
+  assert {
+    condition     = sort(concat(regexall("WhatsApp\\w+-Dev", aws_cloudwatch_composite_alarm.paging.alarm_rule), regexall("WhatsApp\\w+-Dev", aws_cloudwatch_composite_alarm.notes.alarm_rule))) == sort(slice(output.alarm_names, 0, length(output.alarm_names) - 2))
+    error_message = "Every alarm is in one of the two composites, and in one only."
+  }
+  assert {
+    condition     = slice(output.alarm_names, length(output.alarm_names) - 2, length(output.alarm_names)) == ["WhatsAppProcessorPagingAlarm-Dev", "WhatsAppProcessorNotesAlarm-Dev"] && length(output.alarm_names) == 17
+    error_message = "Fifteen alarms and two composites."
+  }
+  assert {
+    condition     = aws_cloudwatch_composite_alarm.notes.alarm_actions == var.note_action_arns && aws_cloudwatch_composite_alarm.notes.ok_actions == var.note_action_arns
+    error_message = "Who takes notes is told of the beginning and of the end."
   }
 }
 
@@ -155,7 +190,7 @@ run "a_key_of_ours_encrypts_the_topic" {
 
 run "the_dashboard_shows_everything_the_function_measures" {
   assert {
-    condition     = alltrue([for metric in ["MessagesSent", "MessagesFailed", "DuplicatesSuppressed", "Resumed", "Reconciled", "AdoptedUnseen", "OpenAILatency", "TwilioLatency", "EndToEndLatency", "TokensIn", "TokensOut", "HeartbeatLost"] : strcontains(aws_cloudwatch_dashboard.this.dashboard_body, "\"AIComms/WhatsAppProcessor/Dev\",\"${metric}\",\"service\",\"whatsapp-channel-processor\"")])
+    condition     = alltrue([for metric in ["MessagesSent", "MessagesFailed", "DuplicatesSuppressed", "Resumed", "Reconciled", "AdoptedUnseen", "OpenAILatency", "TwilioLatency", "EndToEndLatency", "TokensIn", "TokensOut", "HeartbeatLost", "ConfigurationFaults", "MessagesDelivered", "MessagesRead", "MessagesUndelivered", "DeliveryUnconfirmed", "DeliveryLatency"] : strcontains(aws_cloudwatch_dashboard.this.dashboard_body, "\"AIComms/WhatsAppProcessor/Dev\",\"${metric}\",\"service\",\"whatsapp-channel-processor\"")])
     error_message = "A metric that no chart shows helps nobody."
   }
   assert {
@@ -163,7 +198,7 @@ run "the_dashboard_shows_everything_the_function_measures" {
     error_message = "One dashboard an environment."
   }
   assert {
-    condition     = [for widget in jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets : length(widget.properties.alarms) if widget.type == "alarm"] == [14]
+    condition     = [for widget in jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets : length(widget.properties.alarms) if widget.type == "alarm"] == [17]
     error_message = "The first row shows every alarm."
   }
   assert {
@@ -209,8 +244,13 @@ run "values_below_their_range_are_refused" {
     failed_events_per_five_minutes = 0
     no_messages_sent_minutes       = 4
     token_prices_usd_per_million   = { input = -1 }
+    note_action_arns               = ["tickets"]
+    dead_letters_per_five_minutes  = 0
+    undelivered_percent            = 0
+    undelivered_at_least           = 0
+    adopted_unseen_percent         = 0
   }
-  expect_failures = [var.stage, var.emails, var.paging_action_arns, var.oldest_message_age_seconds, var.waiting_seconds, var.failed_events_per_five_minutes, var.no_messages_sent_minutes, var.token_prices_usd_per_million]
+  expect_failures = [var.note_action_arns, var.dead_letters_per_five_minutes, var.undelivered_percent, var.undelivered_at_least, var.adopted_unseen_percent, var.stage, var.emails, var.paging_action_arns, var.oldest_message_age_seconds, var.waiting_seconds, var.failed_events_per_five_minutes, var.no_messages_sent_minutes, var.token_prices_usd_per_million]
 }
 
 run "values_above_their_range_are_refused" {
@@ -221,8 +261,13 @@ run "values_above_their_range_are_refused" {
     failed_events_per_five_minutes = 100001
     no_messages_sent_minutes       = 1441
     paging_action_arns             = [for n in range(6) : "arn:aws:sns:eu-central-1:111122223333:pager-${n}"]
+    note_action_arns               = [for n in range(6) : "arn:aws:sns:eu-central-1:111122223333:tickets-${n}"]
+    dead_letters_per_five_minutes  = 100001
+    undelivered_percent            = 101
+    undelivered_at_least           = 1.5
+    adopted_unseen_percent         = 101
   }
-  expect_failures = [var.oldest_message_age_seconds, var.waiting_seconds, var.failed_events_per_five_minutes, var.no_messages_sent_minutes, var.paging_action_arns]
+  expect_failures = [var.note_action_arns, var.dead_letters_per_five_minutes, var.undelivered_percent, var.undelivered_at_least, var.adopted_unseen_percent, var.oldest_message_age_seconds, var.waiting_seconds, var.failed_events_per_five_minutes, var.no_messages_sent_minutes, var.paging_action_arns]
 }
 
 run "the_example_works" {
