@@ -16,7 +16,7 @@ class ProcessorError(Exception):
         ends_run: The recorded OpenAI run is of no further use; the next attempt asks again.
         ends_reply: The recorded reply is of no further use, nor is its run.
         configuration: The setup is at fault (keys, billing, sender, template, permissions), and a person must act now.
-            Never set where the content of one message can bring the error about: see docs/adr/0020.
+            Never set where the content of one message can bring the error about: see docs/adr/0021.
     """
 
     code: str = "processor_error"

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from twilio.base.exceptions import TwilioRestException
 
 from core.continuation import ATTRIBUTE
-from core.errors import TransientError
+from core.errors import PutDeniedError, TransientError
 from core.ports import OutboundPart, TwilioCredentials
 from sandbox.context_objects import OPENAI_REFERENCE, SENDER, TWILIO_REFERENCE, make_body
 from services.known_good import KnownGood
@@ -80,9 +80,7 @@ class Twilio(InMemoryWhatsApp):
             http = OneShotHttpClient(1.0, self._clock.now)
             http.status, http.text = 400, f'{{"code": {code}}}'
             known_sender = part.from_ in self._known_good
-            raise classify(
-                TwilioRestException(400, "", code=code), http, creating=True, known_sender=known_sender
-            )
+            raise classify(TwilioRestException(400, "", code=code), http, creating=True, known_sender=known_sender)
         self._known_good.add(part.from_)
 
 
@@ -149,6 +147,10 @@ class Day:
             recipients.append(f"+4477{number:08d}")
             self.send(number * each_seconds, make_body(conversation_id=f"c-{number}", recipient_tel=recipients[-1]))
         return recipients
+
+    def deny_puts(self) -> None:
+        """Take the right to put messages on the queue from the function."""
+        self._function.queue.put_error = PutDeniedError("no right")
 
     def at(self, moment: float, turn: Callable[[], object]) -> None:
         """Let the world change."""
