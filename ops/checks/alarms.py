@@ -30,9 +30,7 @@ def check_alarms(patient: Patient) -> Iterator[Finding]:
         )
     composites = {expected[about] for about in COMPOSITES}
     silent = [
-        alarm["AlarmName"]
-        for alarm in there
-        if not alarm.get("AlarmActions") and alarm["AlarmName"] not in composites
+        alarm["AlarmName"] for alarm in there if not alarm.get("AlarmActions") and alarm["AlarmName"] not in composites
     ]
     if silent:
         yield fail("alarms", f"tell nobody: {', '.join(silent)}", patient.deploy)

@@ -1,8 +1,8 @@
 """CloudWatch: metrics, and what alarms make of them minute by minute.
 
-Source: Amazon CloudWatch User Guide, "Alarm evaluation", "Configuring how CloudWatch alarms treat missing data" and "Using metric
-math": an alarm looks every minute at periods that end there; it fetches a few more than it evaluates, and takes the latest
-that have data before it fills in what is missing.
+Source: Amazon CloudWatch User Guide, "Alarm evaluation", "Configuring how CloudWatch alarms treat missing data" and
+"Using metric math": an alarm looks every minute at periods that end there; it fetches a few more than it evaluates, and
+takes the latest that have data before it fills in what is missing.
 """
 
 import ast
@@ -11,6 +11,7 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from tests.unit.alarms.definitions import Definitions, Metric, MetricAlarm
@@ -58,7 +59,7 @@ class Metrics:
         key = metric.namespace, metric.name, metric.dimensions
         moments, values, found = self._moments.get(key, []), self._values.get(key, []), []
         edges = [bisect_left(moments, until - metric.period * number) for number in range(count, -1, -1)]
-        for first, last in zip(edges, edges[1:], strict=False):
+        for first, last in pairwise(edges):
             found.append(STATISTICS[metric.statistic](values[first:last]) if first < last else None)
         return found
 

@@ -110,8 +110,8 @@ class Day:
     """A day that is planned first and lived then.
 
     Attributes:
-        undelivered: Recipients whose messages WhatsApp drops after Twilio has accepted them. The world counts deliveries
-            in the place of the function's own watch.
+        undelivered: Recipients whose messages WhatsApp drops after Twilio has accepted them. The world counts
+            deliveries in the place of the function's own watch.
     """
 
     def __init__(self) -> None:
