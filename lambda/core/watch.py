@@ -22,6 +22,8 @@ LOOK_EVERY_SECONDS = 900.0
 LEAST_SECONDS = 5.0
 """A look that would follow another one sooner is left out."""
 
+LATE_SHARE = 0.25
+
 AGAIN_SECONDS = 30
 """When a message comes back whose look could not be put on the queue."""
 
@@ -191,13 +193,17 @@ class DeliveryWatch:
 
 
 def next_look_seconds(waited_seconds: float, length_seconds: float) -> int:
-    """Return how long from now to look again, in whole seconds: by the schedule, and last at the end of the watch."""
+    """Return how long from now to look again, in whole seconds: by the schedule, and last at the end of the watch.
+
+    Past that end, where a look could not ask: after a share of the watch's length.
+    """
+    if waited_seconds >= length_seconds:
+        late = max(length_seconds * LATE_SHARE, FIRST_LOOKS_SECONDS[0])
+        return min(int(late), MAX_DELAY_SECONDS)
     soonest = waited_seconds + LEAST_SECONDS
     rounds = int(max(soonest, 0.0) // LOOK_EVERY_SECONDS) + 1
     moment = next((first for first in FIRST_LOOKS_SECONDS if first >= soonest), rounds * LOOK_EVERY_SECONDS)
-    if waited_seconds < length_seconds:
-        moment = min(moment, length_seconds)
-    return min(max(-int(-(moment - waited_seconds) // 1), 1), MAX_DELAY_SECONDS)
+    return min(max(-int(-(min(moment, length_seconds) - waited_seconds) // 1), 1), MAX_DELAY_SECONDS)
 
 
 def code_of(delivery: MessageDelivery) -> str:
