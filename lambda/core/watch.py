@@ -7,7 +7,7 @@ from core.claim import check_owner
 from core.continuation import MAX_NUMBER, Continuation
 from core.conversation import Conversation, Failure, Step, WaitReason
 from core.deliveries import Deliveries, DeliveryStatus, MessageDelivery, advanced, open_sids, status_of
-from core.errors import AccountFaultError, ProcessorError
+from core.errors import ProcessorError
 from core.events import Event, Metric
 from core.keyring import Keyring
 from core.outcome import Done, GivenBack, Outcome, Postponed
@@ -166,8 +166,8 @@ class DeliveryWatch:
     def _again(self, attempt: Attempt, continuation: Continuation, failed: ProcessorError | None) -> Outcome:
         if failed is not None:
             self._telemetry.warning(Event.DELIVERY_LOOK_FAILED, **attempt.log_fields(), code=failed.code)
-            if isinstance(failed, AccountFaultError):
-                self._telemetry.metric(Metric.ACCOUNT_FAULTS, code=failed.code)
+            if failed.configuration:
+                self._telemetry.metric(Metric.CONFIGURATION_FAULTS, code=failed.code)
         if continuation.number >= MAX_NUMBER:
             self._telemetry.warning(Event.DELIVERY_UNCONFIRMED, **attempt.log_fields())
             self._telemetry.metric(Metric.DELIVERY_UNCONFIRMED)

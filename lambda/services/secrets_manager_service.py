@@ -12,7 +12,7 @@ from cachetools import TTLCache
 
 from core.errors import ProcessorError, SecretError, TransientError
 from core.ports import TwilioCredentials
-from services.known_good import KnownGood
+from utils.known_good import KnownGood
 from utils.redaction import Secret
 from utils.secret_reference import SecretKind, reference_fault
 

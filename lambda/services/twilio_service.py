@@ -20,8 +20,8 @@ from core.errors import (
     TransientError,
 )
 from core.ports import OutboundPart, TwilioCredentials, TwilioMessage
-from services.known_good import KnownGood
 from services.twilio_http import AnswerLostError, NotSentError, OneShotHttpClient
+from utils.known_good import KnownGood
 
 CHANNEL = "whatsapp:"
 

@@ -13,7 +13,6 @@ from core.continuation import ATTRIBUTE
 from core.errors import PutDeniedError, TransientError
 from core.ports import OutboundPart, TwilioCredentials
 from sandbox.context_objects import OPENAI_REFERENCE, SENDER, TWILIO_REFERENCE, make_body
-from services.known_good import KnownGood
 from services.secrets_manager_service import SecretsManagerSecrets
 from services.twilio_http import OneShotHttpClient
 from services.twilio_service import classify
@@ -24,6 +23,7 @@ from tests.fakes.telemetry import RecordingTelemetry
 from tests.fakes.whatsapp import InMemoryWhatsApp
 from tests.unit.alarms.cloudwatch import MINUTE, Metrics
 from tests.unit.alarms.definitions import DEAD_LETTER_QUEUE, FUNCTION, MAPPING, NAMESPACE
+from utils.known_good import KnownGood
 from utils.logging_config import SERVICE
 
 HOUR = 3600

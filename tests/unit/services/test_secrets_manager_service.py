@@ -439,3 +439,23 @@ def test_what_may_pass_is_transient(error: Exception) -> None:
 
     assert isinstance(caught.value, ProcessorError)
     assert caught.value.code == "secrets_unavailable"
+
+
+# Whose fault it is
+
+
+@pytest.mark.parametrize("code", ["ResourceNotFoundException", "AccessDeniedException", "InvalidRequestException"])
+def test_a_secret_that_is_lost_is_the_setups_fault_and_one_that_never_was_is_not(code: str) -> None:
+    error = ClientError({"Error": {"Code": code, "Message": "no"}}, "GetSecretValue")
+
+    lost, never = classify(error, TWILIO, known_good=True), classify(error, TWILIO, known_good=False)
+
+    assert (lost.configuration, never.configuration) == (True, False)
+
+
+def test_a_key_that_denies_shows_that_the_secret_exists() -> None:
+    error = ClientError(
+        {"Error": {"Code": "AccessDeniedException", "Message": "Access to KMS is not allowed"}}, "GetSecretValue"
+    )
+
+    assert classify(error, TWILIO, known_good=False).configuration

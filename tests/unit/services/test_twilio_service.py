@@ -504,3 +504,37 @@ def test_a_message_that_can_not_be_had_is_not_unknown(
         twilio.fetch(sent.sid, CREDENTIALS)
 
     assert caught.value.code == code
+
+
+# Whose fault a refusal is
+
+
+@pytest.mark.parametrize(
+    ("code", "counted"),
+    [(21655, True), (63041, True), (21703, True), (20404, True), (21610, False), (21211, False), (63024, False)],
+)
+def test_a_refusal_says_whether_the_setup_is_at_fault(
+    twilio: TwilioWhatsApp, stubs: StubTransports, code: int, counted: bool
+) -> None:
+    stubs.app.actions.add(refused(400, code), operation=CREATE)
+
+    with pytest.raises(ProcessorError) as caught:
+        twilio.send(FREE_FORM, CREDENTIALS, IN_TIME)
+
+    assert caught.value.configuration is counted
+
+
+@pytest.mark.parametrize("code", [21212, 21606, 63007])
+def test_a_sender_is_the_setups_fault_only_once_it_has_worked(
+    twilio: TwilioWhatsApp, stubs: StubTransports, code: int
+) -> None:
+    found = []
+    for is_known in (False, True):
+        if is_known:
+            twilio.send(FREE_FORM, CREDENTIALS, IN_TIME)
+        stubs.app.actions.add(refused(400, code), operation=CREATE)
+        with pytest.raises(PermanentError) as caught:
+            twilio.send(FREE_FORM, CREDENTIALS, IN_TIME)
+        found.append(caught.value.configuration)
+
+    assert found == [False, True]
