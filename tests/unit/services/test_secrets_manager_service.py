@@ -12,7 +12,14 @@ from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnec
 
 from core.errors import ProcessorError, SecretError, TransientError
 from core.ports import TwilioCredentials
-from services.secrets_manager_service import MAX_SECRETS, SID_KINDS, SecretsManagerSecrets, parse_openai, parse_twilio
+from services.secrets_manager_service import (
+    MAX_SECRETS,
+    SID_KINDS,
+    SecretsManagerSecrets,
+    classify,
+    parse_openai,
+    parse_twilio,
+)
 from utils.redaction import Secret
 
 TWILIO, OPENAI = "whatsapp-credentials/acme/spring/twilio", "openai-api-key/whatsapp"
