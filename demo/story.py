@@ -292,7 +292,13 @@ _TOLD: Mapping[str, Telling] = {
 }
 
 _FOUND_LOOKING_BACK = frozenset(
-    {Event.MESSAGE_DELIVERED, Event.MESSAGE_UNDELIVERED, Event.DELIVERY_UNCONFIRMED, Event.DELIVERY_LOOK_FAILED}
+    {
+        Event.MESSAGE_DELIVERED,
+        Event.MESSAGE_UNDELIVERED,
+        Event.DELIVERY_UNCONFIRMED,
+        Event.DELIVERY_LOOK_FAILED,
+        Event.SECRET_REFRESHED,  # a delivery that sends tells more than that
+    }
 )
 
 ABOUT_NO_MESSAGE = frozenset({Event.BATCH_FINISHED, Event.HEARTBEAT_FAILED, Event.INVALID_EVENT, Event.START_REFUSED})
