@@ -80,6 +80,13 @@ class Letter:
         """Whether it is the message, or a message of the conversation or of the recipient, of that id."""
         return wanted in (self.message_id, self.conversation_id, self.recipient)
 
+    @property
+    def waited_for(self) -> str | None:
+        """What its continuation says that it waited for; anybody may have written it."""
+        attribute = self.attributes.get(CONTINUATION)
+        text = attribute.get("StringValue") if isinstance(attribute, Mapping) else None
+        return _text(_json(text), "reason") if isinstance(text, str) else None
+
     def attributes_to_keep(self) -> dict[str, Any]:
         """Return the attributes that go along when a person moves it."""
         return {name: value for name, value in self.attributes.items() if name != CONTINUATION}

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from core.conversation import Standing
+from core.conversation import Standing, WaitReason
 from core.errors import InvalidContextObjectError
 from ops.answers import Example, Reason, ReasonGroup
 from ops.letters import Letter
@@ -17,10 +17,16 @@ NEVER_PROCESSED = "never_processed"
 ALREADY_SENT = "already_sent"
 """The conversation is closed, so nobody needs the message: a process died after the close."""
 
+DELIVERY_LOOK = "delivery_look"
+"""The conversation is closed, and the message came to ask Twilio whether WhatsApp has delivered it."""
+
+RECORD_GONE = "record_gone"
+"""It came for such a look, and the record is gone: somebody deleted it."""
+
 FORGOTTEN = "forgotten"
 """The recipient was forgotten: nobody needs the message."""
 
-HARMLESS = frozenset({ALREADY_SENT, FORGOTTEN})
+HARMLESS = frozenset({ALREADY_SENT, DELIVERY_LOOK, FORGOTTEN})
 """Codes of messages that may go without a thought."""
 
 NO_ERROR = "no_error_recorded"
@@ -40,7 +46,13 @@ def find_reasons(letters: Iterable[Letter], table: ConversationTable) -> list[tu
 def _reason(letter: Letter, record: Item | None) -> tuple[Reason, datetime | None]:
     if record is not None and FORGOTTEN_AT in record:
         return _harmless(FORGOTTEN, "Its recipient was forgotten, so nothing will be sent."), None
+    is_look = letter.waited_for == WaitReason.DELIVERY
     if record is not None and read_standing(record) is Standing.CLOSED:
+        if is_look and "delivery_watch_until" in record:
+            return _harmless(
+                DELIVERY_LOOK,
+                "Its message is out. It came to look whether WhatsApp delivered it; after a redrive it looks again.",
+            ), None
         return _harmless(ALREADY_SENT, "Its conversation is closed, the message is out."), None
     error = read_last_error(record) if record is not None else None
     if error is not None:
@@ -51,6 +63,14 @@ def _reason(letter: Letter, record: Item | None) -> tuple[Reason, datetime | Non
         ), None
     if record is not None:
         return Reason(code=NO_ERROR, step=None, permanent=None, explanation="Its record has no last error."), None
+    if is_look:
+        return Reason(
+            code=RECORD_GONE,
+            step=None,
+            permanent=None,
+            explanation="It came to look at the delivery of a message that was sent, and its record is gone: somebody"
+            " deleted it. A redrive would send the message again.",
+        ), None
     return Reason(
         code=NEVER_PROCESSED,
         step=None,

@@ -1,12 +1,13 @@
 """Records: a conversation's record as an answer, read with the function's own reader."""
 
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from core.conversation import Conversation
+from core.deliveries import MessageDelivery, overall
 from core.ports import TwilioMessage
-from ops.answers import ConversationRecord, Intent, Lease, PastResolution, Reply, Run, Sent, Waits
+from ops.answers import ConversationRecord, Fate, Intent, Lease, PastResolution, Reply, Run, Sent, Waits, Watch
 from ops.masking import HIDDEN
 from ops.resolution import undecided_rows
 from ops.table import Item, read_last_error
@@ -31,6 +32,9 @@ DETAILS = (
     "router_version",
 )
 """Attributes that the record keeps of the Context Object."""
+
+LOOK_ALLOWANCE = timedelta(minutes=15)
+"""A message waits in the queue at most so long, so the last look may come so late."""
 
 
 def read_record(
@@ -66,6 +70,8 @@ def read_record(
         intent=_intent(record),
         sent=list(_sent(record, item, at_twilio, with_text=with_text)),
         closed=record.closed,
+        delivery_status=overall(record.deliveries) if record.deliveries else None,
+        delivery_watch=_watch(record, item, now),
         undecided=undecided_rows(item),
         adopted_unseen=_texts(item.get("adopted_unseen")) or [part.sid for part in record.sent if part.unseen],
         resolutions=list(_resolutions(item)),
@@ -78,6 +84,20 @@ def read_record(
 def _waits(item: Item) -> Waits | None:
     waiting = read_waiting(item.get("waiting"))
     return Waits(reason=waiting.reason, since=waiting.since, until=waiting.until) if waiting else None
+
+
+def _watch(record: Conversation, item: Item, now: datetime) -> Watch | None:
+    """Return the watch of a closed record; while Twilio is away, the function looks for as long again."""
+    until, closed_at = record.watch_until, read_moment(item.get("closed_at"))
+    if until is None or not record.closed:
+        return None
+    longest = until - closed_at if closed_at is not None else timedelta(0)
+    return Watch(until=until, overdue=now > until + longest + LOOK_ALLOWANCE)
+
+
+def read_fate(delivery: MessageDelivery | None) -> Fate | None:
+    """Return what a record says of a message, if it says anything."""
+    return delivery and Fate(status=delivery.status, at=delivery.at, error_code=delivery.error_code)
 
 
 def _lease(record: Conversation, now: datetime) -> Lease | None:
@@ -136,4 +156,5 @@ def _sent(
             text=texts.get(part.sid),
             delivery=row.status if row else None,
             delivery_error=row.error_code if row else None,
+            recorded=read_fate(record.deliveries.get(part.sid)),
         )

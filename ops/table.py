@@ -32,6 +32,7 @@ STATE = (
     "lease_owner",
     "last_owner",
     "send_started_at",
+    "delivery_watch_until",
     FORGOTTEN_AT,
 )
 """What is read of a record to tell what it means and why it failed."""

@@ -11,6 +11,7 @@ from ops.answers.conversations import (
     Choice,
     ConversationRecord,
     Conversations,
+    Fate,
     Found,
     FoundConversation,
     FoundMessage,
@@ -29,6 +30,7 @@ from ops.answers.conversations import (
     Trace,
     UndecidedMessage,
     Waits,
+    Watch,
 )
 from ops.answers.dead_letters import (
     DeadLetter,
@@ -84,6 +86,7 @@ __all__ = [
     "Export",
     "ExportedConversation",
     "ExportedMessage",
+    "Fate",
     "FileVerdict",
     "Finding",
     "Forgetting",
@@ -115,6 +118,7 @@ __all__ = [
     "Validation",
     "Verdict",
     "Waits",
+    "Watch",
     "fail",
     "not_checked",
     "ok",

@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import Field
 
 from core.conversation import WaitReason
+from core.deliveries import DeliveryStatus
 from ops.answers.base import Answer
 
 
@@ -76,6 +77,21 @@ class Intent(Answer):
     outcome_unknown: bool = Field(description="Nobody is waiting for Twilio's answer any more.")
 
 
+class Fate(Answer):
+    """What the record says became of a message after Twilio had accepted it."""
+
+    status: DeliveryStatus
+    at: datetime = Field(description="When Twilio says that it changed, else when it was looked at.")
+    error_code: int | None = Field(description="Twilio's error code of a message that was not delivered.")
+
+
+class Watch(Answer):
+    """The look back at what becomes of the messages."""
+
+    until: datetime
+    overdue: bool = Field(description="It should have ended long ago: its message may be in the DLQ.")
+
+
 class Sent(Answer):
     """A message that Twilio has accepted."""
 
@@ -84,6 +100,7 @@ class Sent(Answer):
     text: str | None = Field(description="Null without --text, and until the conversation is closed.")
     delivery: str | None = Field(description="Twilio's status of it now; null where it was not asked or lists none.")
     delivery_error: int | None = Field(description="Twilio's error code of a message that was not delivered.")
+    recorded: Fate | None = Field(description="What the record says of it; null where nobody looked.")
 
 
 class UndecidedMessage(Answer):
@@ -96,10 +113,11 @@ class UndecidedMessage(Answer):
 
 
 class Choice(StrEnum):
-    """What a person decided about an undecided message."""
+    """What a person decided: an undecided message is ours, or was not sent; one not delivered is dealt with."""
 
     ADOPT = "adopt"
     RESEND = "resend"
+    SEEN = "seen"
 
 
 class PastResolution(Answer):
@@ -149,7 +167,11 @@ class ConversationRecord(Answer):
     reply: Reply | None
     intent: Intent | None
     sent: list[Sent]
-    closed: bool = Field(description="The message is out and the function will not touch the record again.")
+    closed: bool = Field(description="The message is out; the function only looks at what becomes of it.")
+    delivery_status: DeliveryStatus | None = Field(
+        description="What the record says of its messages, the worst of them; null where nobody looked."
+    )
+    delivery_watch: Watch | None = Field(description="Null where all is known, and where nobody looks.")
     undecided: list[UndecidedMessage] = Field(description="Between which a person must decide: `ops resolve`.")
     adopted_unseen: list[str] = Field(description="Messages adopted although Twilio does not show their text.")
     resolutions: list[PastResolution]
@@ -161,6 +183,9 @@ class Conversations(Answer):
 
     conversations: list[ConversationRecord]
     not_asked: list[str] = Field(description="Why Twilio could not be asked about delivery.")
+    not_asked_again: list[str] = Field(
+        description="Conversations about which Twilio was not asked, as their records know the end: --now asks."
+    )
 
 
 class FoundMessage(Answer):
@@ -170,6 +195,7 @@ class FoundMessage(Answer):
     at: datetime
     delivery: str | None = Field(description="Twilio's status of it now; null where it was not asked or lists none.")
     delivery_error: int | None
+    recorded: Fate | None = Field(description="What the record says of it; null where nobody looked.")
 
 
 class FoundConversation(Answer):
@@ -211,6 +237,9 @@ class StatsRow(Answer):
     sent: int
     failed: dict[str, int] = Field(description="By code: a person is needed.")
     waiting: dict[str, int] = Field(description="By code, or by what it waits for: the message comes again.")
+    delivered: int = Field(description="Messages, not conversations; those that were read too.")
+    undelivered: dict[str, int] = Field(description="Messages by code.")
+    unconfirmed: int = Field(description="Conversations of whose messages Twilio had no last word.")
     duplicates: int
     tokens_in: int
     tokens_out: int

@@ -8,9 +8,10 @@ import typer
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from core.conversation import Step
 from ops.answers import Attention, AttentionItem
 from ops.options import Unmask
-from ops.render import DIM, STRONG, counted, indented, moment, status
+from ops.render import BAD, DIM, STRONG, counted, indented, moment, status
 from ops.session import Session
 from ops.table import ConversationTable, Item, read_last_error
 
@@ -69,5 +70,7 @@ def _body(item: AttentionItem) -> Text:
     project = f", {item.company_id}/{item.project_id}" if item.company_id else ""
     text = Text.assemble((f"{item.recipient}{project}, ", DIM), status(item.status))
     if item.last_error is not None:
+        if item.last_error.step == Step.DELIVER:
+            text.append(", not delivered", BAD)
         text.append(f"\n{item.last_error.code}: {item.last_error.message}")
     return text

@@ -7,11 +7,14 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from core.conversation import Conversation, SentPart
+from core.deliveries import status_of
 from core.ports import TwilioMessage
 from ops.answers import Found, FoundConversation, FoundMessage, LastError, OtherMessage
 from ops.commands.show import not_asked, nothing_about
+from ops.fates import fate_text
 from ops.options import NoSecrets, Unmask
 from ops.recipients import require_number
+from ops.records import read_fate
 from ops.render import BAD, DIM, STRONG, WARN, counted, delivery, indented, moment, status
 from ops.session import Session
 from ops.table import ConversationTable, Item
@@ -60,7 +63,7 @@ def _found(item: Item, word: TwilioWord) -> FoundConversation:
         company_id=record.company_id,
         project_id=record.project_id,
         last_error=_last_error(record),
-        messages=[_message(part, at_twilio.get(part.sid)) for part in record.sent],
+        messages=[_message(part, at_twilio.get(part.sid), record) for part in record.sent],
     )
 
 
@@ -69,12 +72,13 @@ def _last_error(record: Conversation) -> LastError | None:
     return None if record.last_error is None else LastError.model_validate(failure_map(record.last_error))
 
 
-def _message(part: SentPart, row: TwilioMessage | None) -> FoundMessage:
+def _message(part: SentPart, row: TwilioMessage | None, record: Conversation) -> FoundMessage:
     return FoundMessage(
         sid=part.sid,
         at=part.sent_at,
         delivery=row.status if row else None,
         delivery_error=row.error_code if row else None,
+        recorded=read_fate(record.deliveries.get(part.sid)),
     )
 
 
@@ -100,11 +104,20 @@ def _body(found: FoundConversation) -> Text:
     project = f"{found.company_id}/{found.project_id}, " if found.company_id else ""
     text = Text.assemble((project, DIM), status(found.status))
     for message in found.messages:
-        said = delivery(message.delivery, message.delivery_error) or "no word of Twilio"
-        text.append(f"\n{moment(message.at)}  {said}", BAD if message.delivery_error else "")
+        said, is_bad = _said(message)
+        text.append(f"\n{moment(message.at)}  {said}", BAD if is_bad else "")
         text.append(f"\n{message.sid}", DIM)
     if not found.messages and found.last_error is None:
         text.append("\nno message yet")
     if found.last_error is not None:
         text.append(f"\n{found.last_error.code}: {found.last_error.message}")
     return text
+
+
+def _said(message: FoundMessage) -> tuple[str, bool]:
+    """Return Twilio's word on a message, else the record's, and whether it is bad news."""
+    if message.delivery is not None:
+        return delivery(message.delivery, message.delivery_error), status_of(message.delivery).is_failure
+    if message.recorded is not None:
+        return f"{fate_text(message.recorded)}, by the record", message.recorded.status.is_failure
+    return "no word of Twilio", False

@@ -8,10 +8,12 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from core.conversation import ConversationKey, WaitReason
+from core.deliveries import DeliveryStatus
 from core.errors import DeliveryUndecidedError
 from core.openai_processor import MAX_PAID_RUNS
-from ops.answers import ConversationRecord, Conversations, Reply, UndecidedMessage
+from ops.answers import Choice, ConversationRecord, Conversations, Reply, Sent, UndecidedMessage
 from ops.errors import OpsError, UsageError
+from ops.fates import failure_code, fate_text, knows_the_end, status_now
 from ops.masking import HIDDEN
 from ops.options import NoSecrets, Unmask
 from ops.reasons import NO_ERROR
@@ -21,6 +23,7 @@ from ops.render import BAD, DIM, STRONG, WARN, counted, delivery, duration, mome
 from ops.session import Session
 from ops.table import ConversationTable, Item
 from ops.twilio_word import TwilioWord
+from services.conversation_item import read_conversation
 
 WAITS_FOR = {
     WaitReason.MODEL: "the model to write",
@@ -29,7 +32,11 @@ WAITS_FOR = {
     WaitReason.RECONCILE: "Twilio to list what it may have accepted",
     WaitReason.LEASE: "another delivery to end",
     WaitReason.TIME: "an invocation with time for it",
+    WaitReason.DELIVERY: "WhatsApp to say whether it delivered the message",
 }
+
+NOT_DELIVERED = "docs/runbook.md#messages-that-were-not-delivered"
+"""What each code of a message that was not delivered means, and what to do."""
 
 SCANNED_UNASKED = 100_000
 """Most records that are read for one conversation without being told to: a table may have a hundred million."""
@@ -47,20 +54,25 @@ def show(
     scan: Annotated[bool, typer.Option("--scan", help="Look for it in the whole table, however large.")] = False,
     unmask: Unmask = False,
     text: Annotated[bool, typer.Option("--text", help="Show what was written to the recipient.")] = False,
+    now: Annotated[bool, typer.Option("--now", help="Ask Twilio even where the record knows the end.")] = False,
     no_secrets: NoSecrets = False,
 ) -> None:
     """Show one conversation, or all of one recipient."""
+    if now and no_secrets:
+        raise UsageError("--now asks Twilio, --no-secrets asks nobody", "Pass one of them.")
     table = ConversationTable(session.aws, session.names)
     number = number_in(wanted)
     items = table.of_recipient(number) if number else find_records(session, table, wanted, recipient, scan=scan)
     if not items:
         raise nothing_about(session, wanted)
     word = TwilioWord(session, silent=no_secrets)
-    word.ask(items)
-    now = session.world.now()
+    known = [] if now or no_secrets else [item for item in items if knows_the_end(read_conversation(item))]
+    word.ask(item for item in items if item not in known)
+    at = session.world.now()
     answer = Conversations(
-        conversations=[read_record(item, now, word.of(item), unmask=unmask, with_text=text) for item in items],
+        conversations=[read_record(item, at, word.of(item), unmask=unmask, with_text=text) for item in items],
         not_asked=word.problems,
+        not_asked_again=[str(item["conversation_id"]) for item in known],
     )
     session.screen.answer(answer, _render, unmask=unmask)
 
@@ -99,7 +111,11 @@ def find_records(
 
 def _render(answer: Conversations) -> RenderableType:
     blocks = [block for record in answer.conversations for block in _blocks(record)]
-    return Group(*blocks, *(not_asked(why) for why in answer.not_asked))
+    blocks += [not_asked(why) for why in answer.not_asked]
+    if answer.not_asked_again:
+        whose = "the record knows the end" if len(answer.conversations) == 1 else "the records know the end of some"
+        blocks.append(Text(f"Twilio was not asked again, as {whose}: --now asks.", DIM))
+    return Group(*blocks)
 
 
 def not_asked(why: str) -> Text:
@@ -128,6 +144,7 @@ def _blocks(record: ConversationRecord) -> Iterator[RenderableType]:
             else None,
             "OpenAI": f"{run.thread_id}, {run.response_id}" if run else None,
             "Reply": _reply_line(reply) if reply else None,
+            "Delivery": _delivery_line(record),
         }
     )
     if error is not None:
@@ -166,6 +183,8 @@ def _messages(record: ConversationRecord) -> Iterator[tuple[str, str]]:
     for number, message in enumerate(record.sent, 1):
         said = delivery(message.delivery, message.delivery_error)
         yield f"Message {number}", f"{moment(message.sent_at)}  {message.sid}{f'  {said}' if said else ''}"
+        if message.recorded is not None:
+            yield "", f"the record says {fate_text(message.recorded)}, {moment(message.recorded.at)}"
         if message.text is not None:
             yield "", message.text
     if record.intent is not None:
@@ -189,12 +208,51 @@ def _reply_line(reply: Reply) -> str:
     return f"{reply.mode}, {counted(reply.parts, 'part')}, {reply.tokens_in} + {reply.tokens_out} tokens"
 
 
+def _delivery_line(record: ConversationRecord) -> str | None:
+    if record.delivery_status is None:
+        return None
+    watch = record.delivery_watch
+    return f"{record.delivery_status}, looked for until {moment(watch.until)}" if watch else record.delivery_status
+
+
+def _meaning_of_closed(record: ConversationRecord) -> str:
+    """Say what became of the messages, and what a person must do about it."""
+    statuses = {message.sid: status_now(message) for message in record.sent}
+    failed = [message for message in record.sent if (found := statuses[message.sid]) and found.is_failure]
+    if failed:
+        return _meaning_of_undelivered(record, failed, sum(found is not None for found in statuses.values()))
+    known = {found for found in statuses.values() if found is not None}
+    if known and all(found.is_success for found in known):
+        unseen = " Twilio does not show its text; it can be nobody else's." if record.adopted_unseen else ""
+        is_read = known == {DeliveryStatus.READ}
+        return f"Done: {'the recipient has read' if is_read else 'WhatsApp delivered'} the message.{unseen}"
+    done = "Done: the message is out and the record is closed."
+    if record.adopted_unseen:
+        done = "Done: Twilio accepted a message whose text it does not show; it can be nobody else's."
+    watch = record.delivery_watch
+    if record.delivery_status is None:
+        return done
+    if watch is not None and not watch.overdue:
+        return f"{done}\nWhether WhatsApp delivers it is looked for until {moment(watch.until)}."
+    overdue = f"\nThe look at it is overdue: ops dlq show {record.conversation_id}" if watch else ""
+    return f"{done}\nWhether WhatsApp delivered it is not confirmed: Twilio has no last word on it.{overdue}"
+
+
+def _meaning_of_undelivered(record: ConversationRecord, failed: list[Sent], of: int) -> str:
+    whose = "the message" if of == 1 else f"{len(failed)} of {of} messages"
+    meaning = f"WhatsApp did not deliver {whose}: {', '.join(dict.fromkeys(map(failure_code, failed)))}."
+    if not record.needs_attention and any(past.choice == Choice.SEEN for past in record.resolutions):
+        return f"{meaning}\nA person has dealt with it; nothing needs to be done."
+    meaning += f"\nWhat to do, by code: {NOT_DELIVERED}\nTo send it again, if that can help:\n  ops replay FILE --again"
+    if record.needs_attention:
+        meaning += f"\nWhen you have dealt with it:\n  ops resolve {record.conversation_id} --seen"
+    return meaning
+
+
 def _meaning(record: ConversationRecord) -> str:
     """Say where the conversation stands and what comes next."""
-    if record.closed and record.adopted_unseen:
-        return "Done: Twilio accepted a message whose text it does not show; it can be nobody else's."
     if record.closed:
-        return "Done: the message is out and the record is closed."
+        return _meaning_of_closed(record)
     if record.lease is not None and record.lease.held:
         return f"A delivery is at work on it until {moment(record.lease.expires_at)} at the latest."
     error = record.last_error

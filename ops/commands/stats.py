@@ -73,6 +73,13 @@ def _render(answer: Stats) -> RenderableType:
 
 def _blocks(name: str, row: StatsRow) -> list[RenderableType]:
     lines = [Text(f"{row.sent} sent", GOOD if row.sent else "")]
+    if row.delivered:
+        lines.append(Text(f"{counted(row.delivered, 'message')} delivered", GOOD))
+    if row.undelivered:
+        number = counted(sum(row.undelivered.values()), "message")
+        lines.append(Text(f"{number} not delivered: {_codes(row.undelivered)}", BAD))
+    if row.unconfirmed:
+        lines.append(Text(f"{counted(row.unconfirmed, 'conversation')} with no last word of Twilio", WARN))
     if row.failed:
         lines.append(Text(f"{sum(row.failed.values())} failed: {_codes(row.failed)}", BAD))
     if row.waiting:

@@ -136,7 +136,7 @@ SECTIONS: dict[str, tuple[Attribute, ...]] = {
         Attribute(
             "resolutions",
             "L",
-            "What persons decided of it: at, choice, sid, between which messages.",
+            "What persons decided of it: at, choice (adopt, resend, seen), sid, between which messages.",
             "`ops resolve`",
             2,
         ),

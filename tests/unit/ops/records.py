@@ -45,6 +45,29 @@ def make_record(conversation_id: str = "conv-0001", *, minutes: int = 0, **overr
     return {name: value for name, value in record.items() if value is not ...}
 
 
+def make_watched_record(
+    status: str = "undelivered", error_code: int | None = 63016, **overrides: Any
+) -> dict[str, Any]:
+    """Return the record of a conversation that is done, as the watch left it; each part has the same fate."""
+    sids = overrides.pop("sids", ["SM" + "1" * 32])
+    is_failure = status in {"failed", "undelivered"}
+    fate = {"status": status, "at": iso(START + timedelta(minutes=1))}
+    watched: dict[str, Any] = {
+        "closed_at": iso(START),
+        "messages": [
+            {"message_id": sid, "role": "assistant", "content": "Hello", "timestamp": iso(START)} for sid in sids
+        ],
+        "deliveries": {sid: fate | ({"error_code": Decimal(error_code)} if error_code else {}) for sid in sids},
+        "delivery_status": status,
+        "delivery_writes": Decimal(2),
+        "needs_attention": "yes" if is_failure else ...,
+        "last_error": make_error(step="deliver", message="Twilio accepted the message, and it was not delivered")
+        if is_failure
+        else ...,
+    }
+    return make_closed_record(**(watched | overrides))
+
+
 def make_closed_record(conversation_id: str = "conv-0001", **overrides: Any) -> dict[str, Any]:
     """Return the record of a conversation that is done."""
     closed: dict[str, Any] = {

@@ -1,6 +1,6 @@
 from tests.unit.ops.conftest import Ops
 from tests.unit.ops.fake_aws import FakeAws
-from tests.unit.ops.records import make_closed_record, make_error, make_record
+from tests.unit.ops.records import make_closed_record, make_error, make_record, make_watched_record
 
 
 def test_newest_comes_first_and_closed_ones_do_not_come(ops: Ops, aws: FakeAws) -> None:
@@ -84,3 +84,15 @@ def test_missing_table_is_one_line_with_advice(ops: Ops) -> None:
     assert ended.out == ""
     assert ended.err.count("\n") == 1
     assert "There is no table conversations-elsewhere in eu-west-1. Is it another region" in ended.err
+
+
+def test_message_that_was_not_delivered_is_listed_with_its_code(ops: Ops, aws: FakeAws) -> None:
+    aws.fake_dynamodb.put(make_watched_record())
+    aws.fake_dynamodb.put(make_watched_record("delivered", None, conversation_id="conv-delivered"))
+
+    shown = ops("attention").out
+
+    assert "acme/spring, initial_message_sent, not delivered\n" in shown
+    assert "twilio_63016: Twilio accepted the message, and it was not delivered\n" in shown
+    assert "conv-delivered" not in shown
+    assert ops.json("attention", "--code", "twilio_63016")["by_code"] == {"twilio_63016": 1}

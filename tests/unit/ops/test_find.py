@@ -14,7 +14,7 @@ from tests.fakes.clock import START
 from tests.unit.ops.conftest import Ops
 from tests.unit.ops.deployment import TWILIO_SECRET, Deployment
 from tests.unit.ops.fake_aws import FakeAws
-from tests.unit.ops.records import make_closed_record, make_record
+from tests.unit.ops.records import make_closed_record, make_record, make_watched_record
 
 SID, OTHER = "SM" + "1" * 32, "SM" + "f" * 32
 OF_TWILIO: dict[str, Any] = {"whatsapp_credentials_id": TWILIO_SECRET}
@@ -60,7 +60,13 @@ def test_every_conversation_comes_with_twilios_word_by_one_query_and_one_list(
     assert [one["conversation_id"] for one in found["conversations"]] == ["conv-0002", "conv-0001"]
     assert found["conversations"][0]["last_error"]["code"] == "twilio_63016"
     assert found["conversations"][1]["messages"] == [
-        {"sid": SID, "at": "2026-11-22T09:00:00Z", "delivery": "undelivered", "delivery_error": 63016}
+        {
+            "sid": SID,
+            "at": "2026-11-22T09:00:00Z",
+            "delivery": "undelivered",
+            "delivery_error": 63016,
+            "recorded": None,
+        }
     ]
     assert (found["others"], found["not_asked"], found["more"]) == ([], [], 0)
     assert aws.fake_dynamodb.calls.count("query") == 1
@@ -142,6 +148,18 @@ def test_show_says_what_became_of_a_message_and_what_was_paid(ops: Ops, aws: Fak
 
     assert f"{SID}  undelivered, error 63016" in " ".join(shown.out.split("\n"))
     assert "Paid runs  2 of 3\n" in shown.out
+
+
+def test_the_records_word_stands_in_for_twilios(ops: Ops, aws: FakeAws, vendors: ListingVendors) -> None:
+    aws.fake_dynamodb.put(make_watched_record(**OF_TWILIO))
+
+    quiet = ops("find", RECIPIENT, "--no-secrets").out
+    vendors.rows = [row(status="undelivered", error_code=63016)]
+    asked = ops("find", RECIPIENT).out
+
+    assert "  undelivered, error 63016, by the record\n" in quiet
+    assert "  undelivered, error 63016\n" in asked
+    assert "twilio_63016: Twilio accepted the message, and it was not delivered\n" in quiet
 
 
 def test_nobody_is_one_line_that_says_where_to_look(ops: Ops) -> None:

@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 
+from core.conversation import WaitReason
 from sandbox.context_objects import make_body
-from tests.fakes.clock import FakeClock
+from services.conversation_item import iso
+from tests.fakes.clock import START, FakeClock
 from tests.unit.ops.conftest import Ops
 from tests.unit.ops.fake_aws import DLQ, QUEUE, FakeAws
-from tests.unit.ops.records import make_closed_record, make_record
+from tests.unit.ops.records import make_closed_record, make_record, make_watched_record
 
 NUMBER = "+447700900123"
 PERSONAL = (NUMBER, "Ana", "ana@example.com", "Barista")
@@ -233,3 +235,70 @@ def test_some_are_exported_and_all_are_shown_again(ops: Ops, aws: FakeAws, clock
     assert answer["written"] == 2
     assert all(message.visible_at <= clock.monotonic() for message in aws.fake_sqs.queues[DLQ])
     assert aws.fake_sqs.queues[QUEUE] == []
+
+
+# Letters that came to look at a delivery
+
+
+def continuation(reason: str) -> dict[str, Any]:
+    return {"continuation": {"DataType": "String", "StringValue": json.dumps({"version": 1, "reason": reason})}}
+
+
+WATCHED = {"delivery_watch_until": iso(START)}
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        pytest.param(make_watched_record("sent", None, **WATCHED), id="not known"),
+        pytest.param(make_watched_record(**WATCHED), id="one part not delivered"),
+    ],
+)
+def test_letter_that_came_for_a_look_is_harmless_and_a_redrive_looks_again(
+    ops: Ops, aws: FakeAws, record: dict[str, Any]
+) -> None:
+    aws.fake_sqs.add_dead_letter(make_body(), **continuation(WaitReason.DELIVERY))
+    aws.fake_dynamodb.put(record)
+
+    shown, peek = ops("dlq", "show", "m-1").out, ops("dlq", "peek").out
+    moved = ops.json("dlq", "redrive", "--code", "delivery_look", "--yes")
+
+    assert "Harmless: Its message is out." in shown
+    assert "after a redrive it looks again" in " ".join(peek.split())
+    assert "1  delivery_look, harmless\n" in peek
+    assert moved["moved"] == 1
+    (message,) = aws.fake_sqs.queues[QUEUE]
+    assert message.attributes == {}  # the function takes it for a duplicate, and begins to look
+
+
+@pytest.mark.parametrize(
+    ("reason", "record", "code"),
+    [
+        pytest.param("delivery", make_watched_record("delivered", None), "already_sent", id="nothing left to look at"),
+        pytest.param("model", make_watched_record("sent", None, **WATCHED), "already_sent", id="waited for the model"),
+        pytest.param("delivery", make_record(), "twilio_63016", id="not sent, whatever it says"),
+        pytest.param("delivery", None, "record_gone", id="no record"),
+        pytest.param("model", None, "never_processed", id="never begun"),
+    ],
+)
+def test_what_a_letter_says_it_waited_for_is_held_to_the_record(
+    ops: Ops, aws: FakeAws, reason: str, record: dict[str, Any] | None, code: str
+) -> None:
+    aws.fake_sqs.add_dead_letter(make_body(), **continuation(reason))
+    if record is not None:
+        aws.fake_dynamodb.put(record)
+
+    (letter,) = ops.json("dlq", "show", "m-1")["letters"]
+
+    assert (letter["reason"]["code"], letter["reason"]["harmless"]) == (code, code == "already_sent")
+
+
+@pytest.mark.parametrize(
+    "attribute",
+    [{"DataType": "Binary", "BinaryValue": "x"}, {"DataType": "String", "StringValue": "{"}, {"StringValue": "[1]"}],
+    ids=str,
+)
+def test_a_continuation_that_can_not_be_read_is_none(ops: Ops, aws: FakeAws, attribute: dict[str, Any]) -> None:
+    aws.fake_sqs.add_dead_letter(make_body(), continuation=attribute)
+
+    assert ops.json("dlq", "show", "m-1")["letters"][0]["reason"]["code"] == "never_processed"

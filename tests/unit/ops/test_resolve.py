@@ -1,11 +1,14 @@
 """`ops resolve`: what a person decides ends a conversation that nobody else could, and nothing else does."""
 
 import json
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any, cast
 
 import pytest
 
+from core.conversation import ConversationKey, Failure, Step
+from core.deliveries import DeliveryStatus, MessageDelivery
 from core.errors import DeliveryUnknownError
 from core.outcome import Done
 from core.ports import TwilioMessage
@@ -18,7 +21,7 @@ from tests.fakes.function import SETTLE_SECONDS, InMemoryFunction
 from tests.simulation.table import SimulatedTable
 from tests.unit.ops.conftest import Ops
 from tests.unit.ops.fake_aws import FakeAws
-from tests.unit.ops.records import make_closed_record, make_error, make_record
+from tests.unit.ops.records import make_closed_record, make_error, make_record, make_watched_record
 
 FIRST, SECOND, OTHER = ("SM" + digit * 32 for digit in "abc")
 UNDECIDED = make_error(code="delivery_undecided")
@@ -164,8 +167,12 @@ def test_what_makes_no_sense_is_refused(
     assert record(table) == before
 
 
-@pytest.mark.parametrize("arguments", [(), ("--adopt", FIRST, "--resend")], ids=["neither", "both"])
-def test_one_of_the_two_must_be_said(ops: Ops, table: SimulatedTable, arguments: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    "arguments",
+    [(), ("--adopt", FIRST, "--resend"), ("--adopt", FIRST, "--seen"), ("--resend", "--seen")],
+    ids=" ".join,
+)
+def test_one_thing_must_be_said(ops: Ops, table: SimulatedTable, arguments: tuple[str, ...]) -> None:
     put(table)
 
     ended = ops(*RESOLVE, *arguments, "--yes")
@@ -253,3 +260,122 @@ def test_a_closed_record_needs_no_decision(ops: Ops, table: SimulatedTable) -> N
 
     (shown,) = json.loads(ended.out)["conversations"]
     assert (shown["closed"], shown["undecided"], shown["adopted_unseen"]) == (True, [], [FIRST])
+
+
+# Not delivered
+
+
+def test_a_failure_that_a_person_has_dealt_with_needs_no_attention_and_keeps_its_reason(
+    ops: Ops, table: SimulatedTable
+) -> None:
+    table.put(**make_watched_record())
+    before = record(table)
+
+    answer = ops.json(*RESOLVE, "--seen", "--yes")
+    after = record(table)
+
+    sid = "SM" + "1" * 32
+    assert (answer["choice"], answer["sid"], answer["between"]) == ("seen", None, [sid])
+    assert "needs_attention" not in after
+    (audit,) = after["resolutions"]
+    assert (audit["choice"], audit["between"]) == ("seen", [sid])
+    kept = before.keys() - {"needs_attention", "updated_at"}
+    assert {name: after[name] for name in kept} == {name: before[name] for name in kept}
+    shown = ops(*SHOW, "--no-secrets").out
+    assert "WhatsApp did not deliver the message: twilio_63016.\nA person has dealt with it" in shown
+    assert "--seen" not in shown
+
+
+NEW_FAILURE = make_error(step="deliver", code="twilio_63024")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"last_error": NEW_FAILURE, "delivery_writes": Decimal(3)}, id="another part failed"),
+        pytest.param({"last_error": NEW_FAILURE}, id="another failure"),
+        pytest.param({"delivery_writes": Decimal(3)}, id="another look"),
+        pytest.param({"needs_attention": ...}, id="somebody else was faster"),
+    ],
+)
+def test_a_failure_that_the_person_has_not_seen_is_not_hidden(
+    ops: Ops, table: SimulatedTable, changes: dict[str, Any]
+) -> None:
+    table.put(**make_watched_record())
+    changed = make_watched_record(**changes)
+    original = table.update_item
+
+    def change(**request: Any) -> Any:
+        table.put(**changed)
+        return original(**request)
+
+    table.update_item = change  # type: ignore[method-assign]
+
+    ended = ops(*RESOLVE, "--seen", "--yes")
+
+    assert ended.exit_code == 1
+    assert "has changed meanwhile" in ended.err
+    assert record(table) == changed
+
+
+def test_a_failure_that_comes_after_it_needs_attention_again(ops: Ops, table: SimulatedTable, clock: FakeClock) -> None:
+    """One part has failed and is dealt with; the other fails later."""
+    store = DynamoDBConversationStore(cast("Any", table), "conversations-dev")
+    watched = make_watched_record(sids=[FIRST, SECOND], delivery_watch_until=iso(START + timedelta(hours=1)))
+    watched["deliveries"][SECOND] = {"status": "sent", "at": iso(START)}
+    table.put(**watched)
+    ops(*RESOLVE, "--seen", "--yes")
+    seen = store.find(ConversationKey(RECIPIENT, "conv-0001"))
+    assert seen is not None
+    failed = MessageDelivery(DeliveryStatus.UNDELIVERED, clock.now(), 63024)
+    failure = Failure(
+        Step.DELIVER, "twilio_63024", "not delivered", clock.now(), permanent=True, message_id="m-9", receive_count=1
+    )
+
+    took = store.record_deliveries(seen, {**seen.deliveries, SECOND: failed}, failure, clock.now(), ends_watch=True)
+
+    assert took
+    assert record(table)["needs_attention"] == "yes"
+    assert len(record(table)["resolutions"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("found", "says"),
+    [
+        pytest.param(make_record(last_error=UNDECIDED), "--adopt SID, or that there is none: --resend", id="undecided"),
+        pytest.param(make_record(), "Remove the cause and redrive", id="failed"),
+        pytest.param(make_record(waiting={"reason": "model"}), "comes again by itself", id="waits"),
+        pytest.param(make_watched_record("delivered", None), "needs no attention", id="delivered"),
+        pytest.param(make_closed_record(), "needs no attention", id="sent"),
+    ],
+)
+def test_seen_is_refused_where_nothing_was_left_undelivered(
+    ops: Ops, table: SimulatedTable, found: dict[str, Any], says: str
+) -> None:
+    table.put(**found)
+    before = record(table)
+
+    ended = ops(*RESOLVE, "--seen", "--yes")
+
+    assert ended.exit_code == 1
+    assert says in ended.err
+    assert record(table) == before
+
+
+def test_a_closed_conversation_that_needs_attention_is_led_to_seen(ops: Ops, table: SimulatedTable) -> None:
+    table.put(**make_watched_record())
+
+    ended = ops(*RESOLVE, "--resend", "--yes")
+
+    assert (ended.exit_code, "ops resolve conv-0001 --seen" in ended.err) == (1, True)
+
+
+def test_seen_is_not_written_unasked(ops: Ops, table: SimulatedTable) -> None:
+    table.put(**make_watched_record())
+    before = record(table)
+
+    assert ops(*RESOLVE, "--seen").exit_code == 4
+    assert record(table) == before
+    done = ops(*RESOLVE, "--seen", "--yes").out
+    assert "dealt with, needs no attention" in done
+    assert "redrive" not in done

@@ -5,11 +5,15 @@ from typing import Any
 
 import pytest
 
+from core.deliveries import DeliveryStatus
+from sandbox.context_objects import RECIPIENT
 from services.conversation_item import iso
-from tests.fakes.clock import START
+from tests.fakes.clock import START, FakeClock
 from tests.unit.ops.conftest import Ops
+from tests.unit.ops.deployment import Deployment
 from tests.unit.ops.fake_aws import FakeAws
-from tests.unit.ops.records import make_closed_record, make_error, make_record
+from tests.unit.ops.records import make_closed_record, make_error, make_record, make_watched_record
+from tests.unit.ops.test_find import OF_TWILIO, SID, ListingVendors, row
 
 PERSONAL = ("+447700900123", "Ana", "ana@example.com", "Barista", "+447700900999")
 
@@ -88,7 +92,7 @@ def test_record_is_read_in_full(ops: Ops, aws: FakeAws) -> None:
     assert record["run"] == {"thread_id": "conv_abc", "response_id": "resp_abc"}
     assert record["reply"] == {"mode": "free_form", "parts": 2, "tokens_in": 280, "tokens_out": 12, "text": None}
     assert record["intent"] == {"part": 2, "decided_at": "2026-11-22T09:00:00Z", "outcome_unknown": True}
-    unsaid = {"text": None, "delivery": None, "delivery_error": None}
+    unsaid = {"text": None, "delivery": None, "delivery_error": None, "recorded": None}
     assert record["sent"] == [{"sid": "SM1", "sent_at": "2026-11-22T09:00:00Z", **unsaid}]
     assert record["expires_at"] == "2027-01-15T08:00:00Z"
     assert record["details"]["company_name"] == "Acme Coffee"
@@ -243,3 +247,181 @@ def test_what_a_recipient_could_have_planted_does_not_reach_the_terminal(ops: Op
 
     assert "\x1b" not in ops("show", "conv-0001").out
     assert "\x1b" not in ops("show", "conv-0001", "--json").out
+
+
+# Delivery
+
+SECOND_SID = "SM" + "2" * 32
+WATCHED_UNTIL = {"delivery_watch_until": iso(START + timedelta(hours=1))}
+SHOW = ("show", "conv-0001", "--recipient", RECIPIENT)
+
+
+@pytest.fixture
+def vendors(ops: Ops, aws: FakeAws) -> ListingVendors:
+    Deployment(aws)
+    vendors = ops.vendors = ListingVendors()
+    return vendors
+
+
+def meaning(shown: str) -> str:
+    return shown[shown.index("\n") + 1 : shown.index("\n\n")]
+
+
+def test_the_records_word_on_delivery_is_read(ops: Ops, aws: FakeAws) -> None:
+    aws.fake_dynamodb.put(make_watched_record(**WATCHED_UNTIL))
+
+    (record,) = ops.json(*SHOW)["conversations"]
+
+    assert record["delivery_status"] == "undelivered"
+    assert record["delivery_watch"] == {"until": "2026-11-22T10:00:00Z", "overdue": False}
+    assert record["sent"][0]["recorded"] == {
+        "status": "undelivered",
+        "at": "2026-11-22T09:01:00Z",
+        "error_code": 63016,
+    }
+
+
+def test_what_was_not_delivered_is_not_called_done(ops: Ops, aws: FakeAws) -> None:
+    aws.fake_dynamodb.put(make_watched_record())
+
+    shown = ops(*SHOW).out
+
+    assert meaning(shown) == (
+        "WhatsApp did not deliver the message: twilio_63016.\n"
+        "What to do, by code: docs/runbook.md#messages-that-were-not-delivered\n"
+        "To send it again, if that can help:\n  ops replay FILE --again\n"
+        "When you have dealt with it:\n  ops resolve conv-0001 --seen"
+    )
+    assert "the record says undelivered, error 63016, 2026-11-22 09:01:00Z" in shown
+
+
+@pytest.mark.parametrize(
+    ("record", "expected"),
+    [
+        pytest.param(make_watched_record("delivered", None), "Done: WhatsApp delivered the message.", id="delivered"),
+        pytest.param(make_watched_record("read", None), "Done: the recipient has read the message.", id="read"),
+        pytest.param(
+            make_watched_record("delivered", None, adopted_unseen=[SID]),
+            "Done: WhatsApp delivered the message. Twilio does not show its text; it can be nobody else's.",
+            id="delivered, adopted unseen",
+        ),
+        pytest.param(
+            make_watched_record("failed", None), "WhatsApp did not deliver the message: twilio_failed.", id="no code"
+        ),
+        pytest.param(
+            make_watched_record("sent", None, **WATCHED_UNTIL),
+            "Done: the message is out and the record is closed.\n"
+            "Whether WhatsApp delivers it is looked for until 2026-11-22 10:00:00Z.",
+            id="looked for",
+        ),
+        pytest.param(
+            make_watched_record("sent", None),
+            "Done: the message is out and the record is closed.\n"
+            "Whether WhatsApp delivered it is not confirmed: Twilio has no last word on it.",
+            id="not confirmed",
+        ),
+        pytest.param(
+            make_watched_record("unknown", None, adopted_unseen=[SID]),
+            "Done: Twilio accepted a message whose text it does not show; it can be nobody else's.\n"
+            "Whether WhatsApp delivered it is not confirmed: Twilio has no last word on it.",
+            id="adopted, not confirmed",
+        ),
+        pytest.param(
+            make_closed_record(), "Done: the message is out and the record is closed.", id="nobody ever looked"
+        ),
+    ],
+)
+def test_meaning_says_what_became_of_the_message(ops: Ops, aws: FakeAws, record: dict[str, Any], expected: str) -> None:
+    aws.fake_dynamodb.put(record)
+
+    assert meaning(ops(*SHOW).out).startswith(expected)
+
+
+def test_one_part_of_two_that_failed_is_counted(ops: Ops, aws: FakeAws) -> None:
+    record = make_watched_record(sids=[SID, SECOND_SID])
+    record["deliveries"][SECOND_SID] = {"status": "delivered", "at": iso(START)}
+    aws.fake_dynamodb.put(record)
+
+    assert "WhatsApp did not deliver 1 of 2 messages: twilio_63016.\n" in ops(*SHOW).out
+
+
+def test_a_look_that_is_overdue_is_said(ops: Ops, aws: FakeAws, clock: FakeClock) -> None:
+    """While Twilio is away it is looked for as long again; after that its message is lost, or in the DLQ."""
+    aws.fake_dynamodb.put(make_watched_record("sent", None, **WATCHED_UNTIL))
+
+    clock.advance(2 * 3600)
+    assert "looked for until" in meaning(ops(*SHOW).out)
+    clock.advance(3600)
+    assert meaning(ops(*SHOW).out).endswith("The look at it is overdue: ops dlq show conv-0001")
+
+
+@pytest.mark.parametrize("status", [status for status in DeliveryStatus if status.is_final])
+def test_twilio_is_not_asked_about_what_the_record_knows_unless_told_to(
+    ops: Ops, aws: FakeAws, vendors: ListingVendors, status: str
+) -> None:
+    aws.fake_dynamodb.put(make_watched_record(status, None, **OF_TWILIO))
+
+    quiet, said = ops.json(*SHOW), ops(*SHOW).out
+    assert (vendors.asked, quiet["not_asked_again"]) == ([], ["conv-0001"])
+    assert "Twilio was not asked again, as the record knows the end: --now asks." in said
+    now = ops.json(*SHOW, "--now")
+    assert (len(vendors.asked), now["not_asked_again"]) == (1, [])
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        pytest.param(make_closed_record(**OF_TWILIO), id="nobody looked"),
+        pytest.param(make_watched_record("sent", None, **OF_TWILIO), id="no end"),
+        pytest.param(
+            make_watched_record("delivered", None, sids=[SID, SECOND_SID], **OF_TWILIO)
+            | {"deliveries": {SID: {"status": "delivered", "at": iso(START)}}},
+            id="one part is not known",
+        ),
+    ],
+)
+def test_twilio_is_asked_about_what_the_record_does_not_know(
+    ops: Ops, aws: FakeAws, vendors: ListingVendors, record: dict[str, Any]
+) -> None:
+    aws.fake_dynamodb.put(record)
+
+    assert ops.json(*SHOW)["not_asked_again"] == []
+    assert len(vendors.asked) == 1
+
+
+def test_twilios_word_now_goes_beyond_the_records(ops: Ops, aws: FakeAws, vendors: ListingVendors) -> None:
+    aws.fake_dynamodb.put(make_watched_record("delivered", None, **OF_TWILIO))
+    vendors.rows = [row(status="read")]
+
+    assert meaning(ops(*SHOW, "--now").out) == "Done: the recipient has read the message."
+
+
+def test_twilios_word_counts_where_nobody_looked(ops: Ops, aws: FakeAws, vendors: ListingVendors) -> None:
+    aws.fake_dynamodb.put(make_closed_record(**OF_TWILIO))
+    vendors.rows = [row(status="undelivered", error_code=63024)]
+
+    said = meaning(ops(*SHOW).out)
+
+    assert said.startswith("WhatsApp did not deliver the message: twilio_63024.")
+    assert "--seen" not in said  # it is not on the list of those that need attention
+
+
+def test_a_word_that_came_late_undoes_nothing(ops: Ops, aws: FakeAws, vendors: ListingVendors) -> None:
+    aws.fake_dynamodb.put(make_watched_record(**OF_TWILIO))
+    vendors.rows = [row(status="sent")]
+
+    assert meaning(ops(*SHOW, "--now").out).startswith("WhatsApp did not deliver the message: twilio_63016.")
+
+
+def test_now_and_no_secrets_exclude_each_other(ops: Ops, aws: FakeAws) -> None:
+    aws.fake_dynamodb.put(make_watched_record())
+
+    assert ops(*SHOW, "--now", "--no-secrets").exit_code == 2
+    assert ops.json(*SHOW, "--no-secrets")["not_asked_again"] == []
+
+
+def test_what_was_not_delivered_fits_60_columns(ops: Ops, aws: FakeAws) -> None:
+    ops.columns = 60
+    aws.fake_dynamodb.put(make_watched_record())
+
+    assert max(map(len, ops(*SHOW).out.splitlines())) <= 60

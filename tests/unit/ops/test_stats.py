@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from core.conversation import Step, WaitReason
 from core.events import Event
 from tests.fakes.clock import START, FakeClock
 from tests.unit.ops.conftest import Ops
@@ -49,6 +50,9 @@ def test_each_conversation_counts_once_by_the_latest_word(ops: Ops, log: FakeAws
         "sent": 1,
         "failed": {"twilio_63007": 1},
         "waiting": {"openai_timeout": 1},
+        "delivered": 0,
+        "undelivered": {},
+        "unconfirmed": 0,
         "duplicates": 1,
         "tokens_in": 380,
         "tokens_out": 22,
@@ -61,9 +65,11 @@ def test_each_conversation_counts_once_by_the_latest_word(ops: Ops, log: FakeAws
 def test_aws_is_asked_for_the_events_alone(ops: Ops, log: FakeAws) -> None:
     ops("stats")
 
-    assert log.fake_logs.patterns == [
+    (pattern,) = log.fake_logs.patterns
+    assert pattern == (
         '?"conversation_closed" ?"message_failed" ?"message_postponed" ?"reply_received" ?"duplicate_suppressed"'
-    ]
+        ' ?"message_delivered" ?"message_undelivered" ?"delivery_unconfirmed"'
+    )
 
 
 def test_what_is_older_does_not_count(ops: Ops, log: FakeAws, clock: FakeClock) -> None:
@@ -106,3 +112,96 @@ def test_odd_lines_are_survived(ops: Ops, aws: FakeAws, line: dict[str, Any]) ->
     aws.fake_logs.add(START, line)
 
     assert ops("stats").exit_code == 0
+
+
+# Delivery
+
+
+@pytest.fixture
+def looks(aws: FakeAws) -> FakeAws:
+    """A log in which c-1 is delivered and read, c-2 half delivered, c-3 unconfirmed, each looked at after its end."""
+    for number, conversation_id in enumerate(("c-1", "c-2", "c-3")):
+        add(aws, Event.CONVERSATION_CLOSED, conversation_id, number)
+        add(aws, Event.MESSAGE_POSTPONED, conversation_id, number + 1, waits_for=WaitReason.DELIVERY)
+    add(aws, Event.MESSAGE_DELIVERED, "c-1", 5, message_sid="SM1", status="delivered")
+    add(aws, Event.MESSAGE_DELIVERED, "c-1", 6, message_sid="SM1", status="read")
+    add(aws, Event.MESSAGE_DELIVERED, "c-2", 6, message_sid="SM2", status="delivered")
+    for minutes in (7, 8):
+        add(aws, Event.MESSAGE_UNDELIVERED, "c-2", minutes, message_sid="SM3", code="twilio_63016")
+        add(aws, Event.DELIVERY_UNCONFIRMED, "c-3", minutes)
+    return aws
+
+
+@pytest.mark.usefixtures("looks")
+def test_each_message_counts_once_by_what_became_of_it(ops: Ops) -> None:
+    total = ops.json("stats")["total"]
+
+    assert (total["delivered"], total["undelivered"], total["unconfirmed"]) == (2, {"twilio_63016": 1}, 1)
+    assert (total["sent"], total["failed"], total["waiting"]) == (3, {}, {})
+
+
+@pytest.mark.parametrize("by", ["company", "hour", "all"])
+def test_rows_and_their_total_agree_on_delivery(ops: Ops, looks: FakeAws, by: str) -> None:
+    add(looks, Event.MESSAGE_DELIVERED, "c-4", -40, message_sid="SM4", company_id="globe")
+
+    answer = ops.json("stats", "--by", by)
+
+    assert sum(row["delivered"] for row in answer["rows"]) == answer["total"]["delivered"] == 3
+    assert len(answer["rows"]) == (1 if by == "all" else 2)
+
+
+@pytest.mark.parametrize(
+    ("event", "fields"),
+    [
+        pytest.param(Event.MESSAGE_POSTPONED, {"waits_for": WaitReason.DELIVERY}, id="looks again"),
+        pytest.param(Event.MESSAGE_FAILED, {"step": Step.DELIVER, "code": "dynamodb_throttling"}, id="can't look"),
+        pytest.param(
+            Event.MESSAGE_FAILED, {"step": Step.DELIVER, "code": "unforeseen", "permanent": True}, id="look fails"
+        ),
+        pytest.param(Event.MESSAGE_POSTPONED, {"waits_for": WaitReason.TIME}, id="no time to look"),
+        pytest.param(Event.MESSAGE_FAILED, {"step": Step.CLAIM, "code": "dynamodb_throttling"}, id="late duplicate"),
+    ],
+)
+def test_a_closed_conversation_stays_sent(ops: Ops, aws: FakeAws, event: Event, fields: dict[str, Any]) -> None:
+    add(aws, Event.CONVERSATION_CLOSED, "c-1", 1)
+    add(aws, event, "c-1", 2, **fields)
+
+    total = ops.json("stats")["total"]
+
+    assert (total["sent"], total["failed"], total["waiting"]) == (1, {}, {})
+
+
+def test_a_look_at_what_was_sent_before_the_time_is_no_wait(ops: Ops, aws: FakeAws) -> None:
+    add(aws, Event.MESSAGE_POSTPONED, "c-1", 2, waits_for=WaitReason.DELIVERY)
+
+    answer = ops.json("stats", "--by", "company")
+
+    assert (answer["rows"], answer["total"]["waiting"]) == ([], {})
+
+
+def test_a_message_under_anothers_keys_fails_beside_what_was_sent(ops: Ops, aws: FakeAws) -> None:
+    add(aws, Event.CONVERSATION_CLOSED, "c-1", 1)
+    add(aws, Event.MESSAGE_FAILED, "c-1", 2, code="conversation_conflict", permanent=True, message_id="m-2")
+
+    total = ops.json("stats")["total"]
+
+    assert (total["sent"], total["failed"]) == (1, {"conversation_conflict": 1})
+
+
+def test_a_word_that_comes_after_all_confirms(ops: Ops, looks: FakeAws) -> None:
+    add(looks, Event.MESSAGE_DELIVERED, "c-3", 9, message_sid="SM5")
+
+    total = ops.json("stats")["total"]
+
+    assert (total["delivered"], total["unconfirmed"]) == (3, 0)
+
+
+@pytest.mark.usefixtures("looks")
+def test_terminal_says_what_was_delivered_at_60_columns(ops: Ops) -> None:
+    ops.columns = 60
+
+    shown = ops("stats").out
+
+    assert max(map(len, shown.splitlines())) <= 60
+    assert "  3 sent\n  2 messages delivered\n  1 message not delivered: 1 twilio_63016\n" in shown
+    assert "  1 conversation with no last word of Twilio\n" in shown

@@ -176,3 +176,21 @@ def test_missing_log_group_is_one_line(ops: Ops) -> None:
 
     assert ended.exit_code == 3
     assert ended.err.startswith("Error: There is no log group /aws/lambda/other in eu-west-1.")
+
+
+def test_looks_at_the_delivery_are_told_after_the_close(ops: Ops, aws: FakeAws) -> None:
+    ours = {"conversation_id": "conv-0001", "recipient": "+44******0123"}
+    sent = {**ours, "message_id": MESSAGE, "receive_count": 1}
+    look = {**ours, "message_id": OTHER, "receive_count": 1, "origin_message_id": MESSAGE, "continuation": 1}
+    add_line(aws, 0, "conversation_closed", FIRST, **sent, message_sids=["SM1"])
+    add_line(
+        aws, 0.1, "message_postponed", FIRST, **sent, waits_for="delivery", code="delivery_watch", delay_seconds=10
+    )
+    add_line(aws, 11, "message_undelivered", SECOND, **look, level="ERROR", message_sid="SM1", code="twilio_63016")
+
+    shown = ops("trace", "SM1").out
+
+    assert "message_postponed  waits_for delivery, delivery_watch, again in 10 s" in shown
+    assert f"receive 1 of message {OTHER}\n" in shown
+    assert "message_undelivered  " in shown
+    assert "twilio_63016" in shown.split("message_undelivered")[1]
