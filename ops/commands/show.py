@@ -35,7 +35,7 @@ WAITS_FOR = {
     WaitReason.DELIVERY: "WhatsApp to say whether it delivered the message",
 }
 
-NOT_DELIVERED = "docs/runbook.md#messages-that-were-not-delivered"
+NOT_DELIVERED = "docs/runbook.md#delivery-codes"
 """What each code of a message that was not delivered means, and what to do."""
 
 SCANNED_UNASKED = 100_000

@@ -288,7 +288,7 @@ def test_what_was_not_delivered_is_not_called_done(ops: Ops, aws: FakeAws) -> No
 
     assert meaning(shown) == (
         "WhatsApp did not deliver the message: twilio_63016.\n"
-        "What to do, by code: docs/runbook.md#messages-that-were-not-delivered\n"
+        "What to do, by code: docs/runbook.md#delivery-codes\n"
         "To send it again, if that can help:\n  ops replay FILE --again\n"
         "When you have dealt with it:\n  ops resolve conv-0001 --seen"
     )
