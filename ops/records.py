@@ -97,7 +97,9 @@ def _watch(record: Conversation, item: Item, now: datetime) -> Watch | None:
 
 def read_fate(delivery: MessageDelivery | None) -> Fate | None:
     """Return what a record says of a message, if it says anything."""
-    return delivery and Fate(status=delivery.status, at=delivery.at, error_code=delivery.error_code)
+    if delivery is None:
+        return None
+    return Fate(status=delivery.status, at=delivery.at, error_code=delivery.error_code)
 
 
 def _lease(record: Conversation, now: datetime) -> Lease | None:

@@ -244,7 +244,7 @@ def continuation(reason: str) -> dict[str, Any]:
     return {"continuation": {"DataType": "String", "StringValue": json.dumps({"version": 1, "reason": reason})}}
 
 
-WATCHED = {"delivery_watch_until": iso(START)}
+WATCHED: dict[str, Any] = {"delivery_watch_until": iso(START)}
 
 
 @pytest.mark.parametrize(

@@ -252,7 +252,7 @@ def test_what_a_recipient_could_have_planted_does_not_reach_the_terminal(ops: Op
 # Delivery
 
 SECOND_SID = "SM" + "2" * 32
-WATCHED_UNTIL = {"delivery_watch_until": iso(START + timedelta(hours=1))}
+WATCHED_UNTIL: dict[str, Any] = {"delivery_watch_until": iso(START + timedelta(hours=1))}
 SHOW = ("show", "conv-0001", "--recipient", RECIPIENT)
 
 
