@@ -1,5 +1,6 @@
 """`dlq redrive`: messages back from the dead-letter queue to the queue."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -7,12 +8,14 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from core.conversation import WaitReason
 from ops.answers import Redrive
 from ops.aws_errors import explain
 from ops.dead_letters import BATCH_LIMIT, LATER, Letters, Queue, find_queue
 from ops.errors import ExitCode, OpsError, UsageError
 from ops.letters import Letter
 from ops.options import Yes
+from ops.reasons import RECORD_GONE, find_reasons
 from ops.redrive import Move, is_moving
 from ops.render import BAD, GOOD, counted
 from ops.selection import Codes, Companies, Ids, Selection
@@ -74,12 +77,16 @@ def _move(
     """Go through the DLQ and move what is wanted; whatever breaks on the way, say what was moved."""
     move, table = Move(session.aws.sqs, destination, dry_run=dry_run), ConversationTable(session.aws, session.names)
     letters, looked_at, found, problem = Letters(session.aws.sqs, source), 0, list[Letter](), None
+    unsafe = 0
     try:
         with session.screen.progress("looking" if dry_run else "moving") as tick, letters:
             for batch in letters.batches() if source.messages else ():
                 looked_at += len(batch)
-                chosen = wanted.pick(batch, table)[: None if limit is None else limit - move.moved]
-                found += chosen
+                picked = wanted.pick(batch, table)
+                safe = without_what_would_be_sent_again(picked, wanted, table)
+                unsafe += len(picked) - len(safe)
+                chosen = safe[: None if limit is None else limit - move.moved]
+                found += picked
                 for some in _in_steps(chosen, rate):
                     move.move(some, letters)
                     tick(looked_at, source.messages)
@@ -93,11 +100,8 @@ def _move(
         problem = str(error)
     except KeyboardInterrupt:
         problem = "Interrupted."
-    if move.refused and not problem:
-        refused = ", ".join(f"{count} {code}" for code, count in move.refused.items())
-        problem = f"{destination.name} refused some messages, which stay: {refused}."
-    if not problem and (missing := wanted.missing(found)) and limit is None:
-        problem = f"Not in {source.name}, or hidden: {', '.join(missing)}."
+    missing = wanted.missing(found) if limit is None else []
+    problem = problem or _what_stays(move, unsafe, missing, source, destination)
     gone = 0 if dry_run else move.moved - move.twice
     return Redrive(
         source=source.name,
@@ -114,6 +118,30 @@ def _move(
         twice=move.twice,
         problem=problem,
     )
+
+
+def _what_stays(move: Move, unsafe: int, missing: Sequence[str], source: Queue, destination: Queue) -> str | None:
+    """Say what was wanted and is not moved, and why."""
+    if move.refused:
+        refused = ", ".join(f"{count} {code}" for code, count in move.refused.items())
+        return f"{destination.name} refused some messages, which stay: {refused}."
+    if unsafe:
+        return (
+            f"{counted(unsafe, 'message')} stayed: sent once, with a record that somebody deleted, so a redrive would"
+            f" send again. Drop them, or name them: --code {RECORD_GONE}."
+        )
+    return f"Not in {source.name}, or hidden: {', '.join(missing)}." if missing else None
+
+
+def without_what_would_be_sent_again(
+    letters: Sequence[Letter], wanted: Selection, table: ConversationTable
+) -> list[Letter]:
+    """Return the letters without those of a conversation that was sent and whose record is gone, unless asked for."""
+    looks = [letter for letter in letters if letter.waited_for == WaitReason.DELIVERY]
+    if not looks or RECORD_GONE in wanted.codes:
+        return list(letters)
+    gone = [letter for letter, reason, _ in find_reasons(looks, table) if reason.code == RECORD_GONE]
+    return [letter for letter in letters if letter not in gone]
 
 
 def _in_steps(letters: list[Letter], rate: float | None) -> list[list[Letter]]:

@@ -293,6 +293,18 @@ def test_what_a_letter_says_it_waited_for_is_held_to_the_record(
     assert (letter["reason"]["code"], letter["reason"]["harmless"]) == (code, code == "already_sent")
 
 
+def test_what_a_redrive_would_send_again_stays_unless_it_is_named(ops: Ops, aws: FakeAws) -> None:
+    aws.fake_sqs.add_dead_letter(make_body(), **continuation("delivery"))
+    aws.fake_sqs.add_dead_letter(make_body(conversation_id="c-2"))
+
+    ended = ops("dlq", "redrive", "--all", "--yes", "--json")
+    stayed = json.loads(ended.out)
+    moved = ops.json("dlq", "redrive", "--code", "record_gone", "--yes")
+
+    assert (ended.exit_code, stayed["moved"], moved["moved"]) == (1, 1, 1)
+    assert "--code record_gone" in stayed["problem"]
+
+
 @pytest.mark.parametrize(
     "attribute",
     [{"DataType": "Binary", "BinaryValue": "x"}, {"DataType": "String", "StringValue": "{"}, {"StringValue": "[1]"}],
