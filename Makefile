@@ -133,7 +133,7 @@ audit: $(AUDIT) ## Look for known vulnerabilities in everything that is locked
 	@for lock in requirements*.txt; do echo "$$lock"; .venv-audit/bin/pip-audit --progress-spinner off --disable-pip --require-hashes -r "$$lock"; done
 
 scan: $(AUDIT) ## Check the Terraform files against checkov's rules
-	@.venv-audit/bin/checkov -d terraform --config-file terraform/.checkov.yaml --var-file terraform/environments/prod.tfvars
+	@LOG_LEVEL=ERROR .venv-audit/bin/checkov -d terraform --config-file terraform/.checkov.yaml --var-file terraform/environments/prod.tfvars
 
 lock: $(READY) ## Lock the dependencies anew, with hashes
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header requirements.in -o requirements.txt

@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from benchmarks import packages
 from benchmarks.bench import Bench, Sizes
 from benchmarks.figure import Figure
-from benchmarks.measures import batch, cold_start, latency, package, warm_path
+from benchmarks.measures import batch, cold_start, latency, package, waiting, warm_path
 from benchmarks.report import report
 from benchmarks.results import Results, table
 from benchmarks.runtime_api import FunctionError
@@ -20,6 +20,7 @@ from benchmarks.world import Router, running_world
 from sandbox.engines.engine import EngineError
 from tools.packaging.errors import PackageError
 from tools.packaging.manifest import Manifest, manifest_path
+from tools.packaging.target import Arch
 from tools.surroundings import settle
 
 MEASURES: dict[str, ModuleType] = {
@@ -28,6 +29,7 @@ MEASURES: dict[str, ModuleType] = {
     "batch": batch,
     "latency": latency,
     "warm-path": warm_path,
+    "waiting": waiting,
 }
 HERE = Path(__file__).parent
 RECORDED = HERE / "results.json"
@@ -84,6 +86,8 @@ def _run(measures: list[ModuleType], sizes: Sizes, console: Console) -> list[Fig
 
 def _write(results: Results) -> None:
     archive = packages.archive_for_aws()
+    if not archive.exists():
+        packages.ours(Arch.ARM64)
     manifest = Manifest.read(manifest_path(archive))
     if manifest is None:
         raise packages.BenchmarkError(f"{manifest_path(archive)} is gone: run this again")

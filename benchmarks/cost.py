@@ -10,6 +10,7 @@ MILLION = 1_000_000
 DAY_SECONDS = 86_400
 GB_BYTES = 1024**3
 WRITE_UNIT_BYTES = 1024
+READ_UNIT_BYTES = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,7 @@ class Prices:
     invocation: float = 0.20 / MILLION
     sqs_request: float = 0.40 / MILLION
     write_unit: float = 0.625 / MILLION
+    read_unit: float = 0.125 / MILLION
     log_gb: float = 0.50
     secret_read: float = 0.05 / 10_000
 
@@ -75,6 +77,32 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
+class Journey:
+    """What one conversation takes that waits in the queue, measured; its looks back are included.
+
+    Attributes:
+        seconds: Billed.
+        invocations: An invocation of ten messages is a tenth for each.
+        puts: Times that the function puts its message on the queue.
+        reads: Consistent, of the whole record.
+    """
+
+    seconds: float
+    invocations: float
+    puts: float
+    writes: float
+    reads: float
+    item_bytes: float
+    log_bytes: float
+    memory_mb: int = 512
+
+    @property
+    def sqs_requests(self) -> float:
+        """Sent by the router and by the function; received and deleted with the others of its invocation."""
+        return 1 + self.puts + 2 * self.invocations
+
+
+@dataclass(frozen=True, slots=True)
 class Bill:
     """US dollars for a number of conversations."""
 
@@ -99,6 +127,20 @@ def bill(usage: Usage, conversations: int = MILLION, prices: Prices | None = Non
         queue=conversations * usage.sqs_requests * prices.sqs_request,
         logs=conversations * usage.log_bytes / GB_BYTES * prices.log_gb,
         secrets=conversations * usage.secret_reads * prices.secret_read,
+    )
+
+
+def bill_of(journey: Journey, conversations: int = MILLION, prices: Prices | None = None) -> Bill:
+    prices = prices or Prices()
+    units = journey.writes * math.ceil(journey.item_bytes / WRITE_UNIT_BYTES) * prices.write_unit
+    units += journey.reads * math.ceil(journey.item_bytes / READ_UNIT_BYTES) * prices.read_unit
+    return Bill(
+        compute=conversations * journey.seconds * journey.memory_mb / 1024 * prices.gb_second,
+        requests=conversations * journey.invocations * prices.invocation,
+        table=conversations * units,
+        queue=conversations * journey.sqs_requests * prices.sqs_request,
+        logs=conversations * journey.log_bytes / GB_BYTES * prices.log_gb,
+        secrets=0.0,
     )
 
 

@@ -1,7 +1,7 @@
 """Report: RESULTS.md, from the results and the manifest of the package for AWS."""
 
 from benchmarks.results import HEADERS, Results, markdown
-from benchmarks.scaling import costs
+from benchmarks.scaling import costs, waits
 from tools.packaging.manifest import Manifest
 from tools.packaging.report import MB, SMALL
 
@@ -34,6 +34,13 @@ US dollars on AWS, arm64, 512 MB; OpenAI and Twilio not included. The arithmetic
 are in [docs/scaling.md](../docs/scaling.md).
 
 {costs}
+
+## What waiting in the queue costs
+
+As Terraform sets it: the queue waits for the model and for the delivery, which is known at the first look. For each
+conversation, once the function has learned what runs take; dollars for a million.
+
+{waits}
 """
 
 
@@ -41,10 +48,11 @@ def report(results: Results, manifest: Manifest) -> str:
     return TEXT.format(
         at=results.at,
         machine=results.machine,
-        figures=markdown([figure.cells() for figure in results.figures], HEADERS),
+        figures=markdown([figure.cells() for figure in results.figures if not figure.key.startswith("wait_")], HEADERS),
         target=f"{manifest.target}, bytecode by Python {manifest.compiled_by}",
         shares=_shares(manifest),
         costs=costs(results),
+        waits=waits(results),
     )
 
 

@@ -48,9 +48,9 @@ class Results:
         path.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
     def with_rows_of(self, later: Self) -> Self:
-        """Return these results with the figures that a later run of some measures found."""
-        found = {figure.key: figure for figure in later.figures}
-        return replace(later, figures=tuple(found.get(figure.key, figure) for figure in self.figures))
+        """Return these results with the figures that a later run of some measures found, new ones last."""
+        found = {figure.key: figure for figure in (*self.figures, *later.figures)}
+        return replace(later, figures=tuple(found.values()))
 
     def __getitem__(self, key: str) -> Figure:
         return next(figure for figure in self.figures if figure.key == key)

@@ -1,14 +1,16 @@
 """Scaling: what the documents say of measured figures and of what the cost model makes of them."""
 
+import math
 from dataclasses import replace
 from pathlib import Path
 from textwrap import fill
 
-from benchmarks.cost import MILLION, Usage, bill, demand
+from benchmarks.cost import DAY_SECONDS, MILLION, Journey, Usage, bill, bill_of, demand
 from benchmarks.results import Results, markdown
 
 BATCH = 10
 LATENCIES = (5, 20, 60)
+WAITS = (2, 5, 20, 60)
 PER_DAY = 10 * MILLION
 PEAK_FACTORS = (1, 3)
 LINE_LENGTH = 128
@@ -71,6 +73,74 @@ def costs(results: Results) -> str:
         "total $",
     )
     return markdown(rows, headers)
+
+
+def journey(results: Results, latency: int, batch: int, memory_mb: int = 512) -> Journey:
+    """Return what a conversation takes that waits in the queue, as it was measured."""
+
+    def of(*names: str) -> float:
+        return sum(results[f"wait_{latency}_{batch}_{name}"].ours for name in names)
+
+    return Journey(
+        seconds=of("seconds", "look_seconds"),
+        invocations=of("invocations", "look_invocations"),
+        puts=of("puts", "looks"),
+        writes=of("writes"),
+        reads=of("reads"),
+        item_bytes=results["item_bytes"].ours,
+        log_bytes=of("log_bytes"),
+        memory_mb=memory_mb,
+    )
+
+
+def waits(results: Results) -> str:
+    """Return the table of what waiting in the queue costs, watch included."""
+    rows = []
+    for latency in WAITS:
+        for batch in (1, BATCH):
+            taken = journey(results, latency, batch)
+            environments = math.ceil(PER_DAY / DAY_SECONDS * taken.seconds)
+            rows.append(
+                (
+                    f"{latency} s, {'one by one' if batch == 1 else 'in tens'}",
+                    f"{taken.invocations:.1f}",
+                    f"{taken.seconds:.2f}",
+                    f"{taken.puts:.1f}",
+                    f"{taken.sqs_requests:.1f}",
+                    f"{taken.writes:.1f}",
+                    f"{results[f'wait_{latency}_{batch}_added'].ours:.0f} %",
+                    f"{bill_of(taken).total:.2f}",
+                    f"{bill_of(journey(results, latency, batch, 1024)).total:.2f}",
+                    f"{environments:,}",
+                )
+            )
+    headers = (
+        "model takes",
+        "invocations",
+        "billed s",
+        "puts",
+        "SQS requests",
+        "writes",
+        "added wait",
+        "$ at 512 MB",
+        "$ at 1,024 MB",
+        "environments for 10M a day",
+    )
+    return markdown(rows, headers)
+
+
+def deployed(results: Results, latency: int = 20) -> str:
+    """Return what the README says of the cost as Terraform deploys it."""
+    alone, full = (bill_of(journey(results, latency, batch, 1024)).total for batch in (1, BATCH))
+    return fill(
+        f"As Terraform deploys it, with 1,024 MB, the queue waits for that model, and for the message to be delivered:"
+        f" about ${alone:.0f} on the quiet queue, ${full:.0f} on the busy one. OpenAI's tokens, Twilio's messages and"
+        " Meta's fees come on top, and cost far more. [Measured](benchmarks/RESULTS.md) by `make bench`;"
+        " [the way to ten million a day](docs/scaling.md).",
+        LINE_LENGTH,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def arithmetic(results: Results, latency: int = 20) -> str:
@@ -138,8 +208,13 @@ def headline(results: Results, latency: int = 20) -> str:
 def blocks(results: Results) -> dict[str, dict[str, str]]:
     """Return for each document its parts that follow from measured figures, by their names there."""
     return {
-        "README.md": {"headline": headline(results)},
-        "docs/scaling.md": {"costs": costs(results), "arithmetic": arithmetic(results), "demands": demands(results)},
+        "README.md": {"headline": headline(results), "deployed": deployed(results)},
+        "docs/scaling.md": {
+            "costs": costs(results),
+            "waits": waits(results),
+            "arithmetic": arithmetic(results),
+            "demands": demands(results),
+        },
     }
 
 

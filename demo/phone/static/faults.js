@@ -22,13 +22,21 @@ export function startFaults({ act, say }) {
 
 function makeSwitch({ name, title, teaches }, flip) {
   const box = h("input", { type: "checkbox", role: "switch", id: `fault-${name}`, "aria-describedby": `teaches-${name}` });
-  box.addEventListener("change", () => flip(name, box.checked).then((done) => done || (box.checked = !box.checked)));
+  let asked = 0; // while a change is on its way, the server's older word must not turn the switch back
+  box.addEventListener("change", async () => {
+    asked += 1;
+    const done = await flip(name, box.checked);
+    asked -= 1;
+    if (!done) box.checked = !box.checked;
+  });
   const element = h(
     "li",
     {},
     h("label", { class: "switch" }, box, h("span", {}, title)),
     h("p", { class: "hint", id: `teaches-${name}` }, teaches),
   );
-  element.update = ({ on }) => (box.checked = on);
+  element.update = ({ on }) => {
+    if (!asked) box.checked = on;
+  };
   return element;
 }

@@ -127,13 +127,10 @@ def struck_waiting(
     struck: Mapping[str, Struck], deployment: Deployment, stack: Stack
 ) -> Iterator[Mapping[str, Struck]]:
     """Strike processes of conversations that wait for the model in the queue, once all the others have recovered."""
+    switchboard = next(iter(struck.values())).switchboard
     for case in struck.values():
         case.conversation.wait_until_sent(within=case.conversation.within(deployment.timeout_seconds * 5))
-    with (
-        Switchboard(stack.traits) as switchboard,
-        may_postpone(deployment),
-        sabotaged(deployment, switchboard, PATIENCE_SECONDS="600"),
-    ):
+    with may_postpone(deployment), deployment.changed(PATIENCE_SECONDS="600"):
         numbered = enumerate(WAITING, start=len(STRIKES))
         yield {
             str(strike): _strike(strike, number, deployment, stack, switchboard, model_seconds=MODEL_SECONDS)

@@ -7,11 +7,25 @@ import pytest
 from benchmarks.figure import Figure, Limit
 from benchmarks.report import report
 from benchmarks.results import Results, markdown
-from benchmarks.scaling import alone, blocks, costs, update, usages
+from benchmarks.scaling import WAITS, alone, blocks, costs, journey, update, usages, waits
 from tools.packaging.manifest import Manifest, Share
 
 ROOT = Path(__file__).parents[3]
 RECORDED = Results.read(ROOT / "benchmarks" / "results.json")
+
+TAKEN = {
+    "seconds": 0.8,
+    "look_seconds": 0.2,
+    "invocations": 4,
+    "look_invocations": 1,
+    "puts": 3,
+    "looks": 1,
+    "writes": 6,
+    "reads": 1,
+    "log_bytes": 4000,
+    "added": 7.4,
+}
+"""What a conversation takes that waits in the queue."""
 
 FIGURES = (
     Figure("writes", "Writes", 4, 2, digits=1, limit=Limit(4)),
@@ -20,6 +34,12 @@ FIGURES = (
     Figure("log_bytes", "Logs", 2600, 225, unit="bytes", digits=0),
     *(Figure(f"batch_{latency}", f"Batch, {latency} s", latency + 0.5, 10 * latency) for latency in (5, 20, 60)),
     *(Figure(f"polls_{latency}", f"Polls, {latency} s", latency, latency) for latency in (5, 20, 60)),
+    *(
+        Figure(f"wait_{latency}_{batch}_{what}", what, value)
+        for latency in WAITS
+        for batch in (1, 10)
+        for what, value in TAKEN.items()
+    ),
 )
 RESULTS = Results("2026-11-22 12:00 UTC", "2 shared x86_64 cores", FIGURES)
 MANIFEST = Manifest(
@@ -71,6 +91,19 @@ def test_baseline_takes_what_was_measured_of_it() -> None:
     assert (ours.batch_seconds, ours.writes, ours.openai_requests) == (20.5, 4, 22)
     assert single == alone(ours)
     assert (plain.batch_seconds, plain.writes, plain.secret_reads) == (200, 2, 2)
+
+
+def test_what_waits_in_the_queue_takes_what_was_measured_of_it() -> None:
+    taken = journey(RESULTS, 20, 1)
+
+    assert (taken.seconds, taken.invocations, taken.puts) == (1.0, 5, 4)
+    assert taken.sqs_requests == 1 + 4 + 2 * 5
+    assert "| 20 s, one by one | 5.0 | 1.00 | 4.0 | 15.0 | 6.0 | 7 % |" in waits(RESULTS)
+    assert waits(RESULTS) in report(RESULTS, MANIFEST)
+
+
+def test_rows_of_waiting_have_a_table_of_their_own() -> None:
+    assert "| seconds | 0.80 |" not in report(RESULTS, MANIFEST)
 
 
 def test_part_between_its_marks_is_replaced_and_nothing_else() -> None:
