@@ -44,13 +44,17 @@ class Timeline:
 
     progress: Progress = say_nothing
     steps: list[Step] = field(default_factory=list)
-    _origin: float = field(default_factory=time.monotonic)
+    clock: Callable[[], float] = time.monotonic
+    _origin: float = field(init=False)
     _lock: Any = field(default_factory=Lock)
+
+    def __post_init__(self) -> None:
+        self._origin = self.clock()
 
     @contextmanager
     def step(self, what: str) -> Iterator[Step]:
         """Time what happens in the block; it may set the step's note."""
-        step = Step(what, time.monotonic() - self._origin)
+        step = Step(what, self.clock() - self._origin)
         with self._lock:
             self.steps.append(step)
             self.progress(step)
@@ -60,7 +64,7 @@ class Timeline:
             step.failed = True
             raise
         finally:
-            step.seconds = time.monotonic() - self._origin - step.started
+            step.seconds = self.clock() - self._origin - step.started
             with self._lock:
                 self.progress(step)
 

@@ -21,7 +21,7 @@ def printed(console: Console) -> str:
 
 def test_without_a_terminal_every_step_is_two_lines() -> None:
     console = make_console()
-    timeline = Timeline(Steps(console))
+    timeline = Timeline(Steps(console), clock=lambda: 0.0)
 
     with timeline.step("terraform apply, dev") as step:
         step.note = "12 resources"
@@ -33,7 +33,7 @@ def test_without_a_terminal_every_step_is_two_lines() -> None:
 
 def test_a_step_that_fails_is_not_shown_as_done() -> None:
     console = make_console()
-    timeline = Timeline(Steps(console))
+    timeline = Timeline(Steps(console), clock=lambda: 0.0)
 
     with pytest.raises(HarnessError), timeline.step("package"):
         raise HarnessError
