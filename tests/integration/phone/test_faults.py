@@ -90,8 +90,8 @@ def test_record_that_could_not_be_closed_rings_the_alarm_and_heals_without_a_sec
 
 
 @pytest.mark.parametrize("button", ["Rotate OpenAI key", "Rotate Twilio token"])
-def test_rotated_key_is_fetched_once_and_the_message_goes_out(phone_page: PhonePage, button: str) -> None:
-    """By whoever needs it first: that may be a look back at another conversation's message."""
+def test_rotated_key_is_fetched_and_the_message_goes_out(phone_page: PhonePage, button: str) -> None:
+    """Each execution environment fetches it when it needs it first, for a message or for a look back at one."""
     rotated = phone_page.page.locator(".step").filter(has_text="Key rotated")
     phone_page.send()
     expect(phone_page.state).to_have_text("sent")
@@ -102,7 +102,7 @@ def test_rotated_key_is_fetched_once_and_the_message_goes_out(phone_page: PhoneP
     phone_page.send()
 
     expect(phone_page.messages).to_have_count(2)
-    expect(rotated).to_have_count(before + 1)
+    expect(rotated).not_to_have_count(before)
     expect(phone_page.deliveries).to_have_count(1)
 
 
