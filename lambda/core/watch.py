@@ -85,7 +85,8 @@ class DeliveryWatch:
             return Done()
         deliveries, failed = self._ask_about_all(attempt, record.deliveries, twilio)
         now = self._clock.now()
-        ends_at = until if failed is None else until + self.length  # Twilio was away: it is given as long again
+        has_answer = failed is None and all(one.status is not DeliveryStatus.UNKNOWN for one in deliveries.values())
+        ends_at = until if has_answer else until + self.length  # Twilio was away or knew nothing: as long again
         is_known = not open_sids(deliveries)
         is_over = now >= ends_at or continuation.number >= MAX_NUMBER
         if deliveries != record.deliveries or is_known or is_over:
