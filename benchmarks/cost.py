@@ -57,8 +57,17 @@ class Usage:
     visibility_seconds: float = 120
 
     @property
+    def invocations(self) -> float:
+        return 1 / self.batch
+
+    @property
     def write_units(self) -> float:
         return self.writes * math.ceil(self.item_bytes / WRITE_UNIT_BYTES)
+
+    @property
+    def read_units(self) -> float:
+        """The function reads nothing of a conversation that does not wait."""
+        return 0.0
 
     @property
     def gb_seconds(self) -> float:
@@ -94,7 +103,20 @@ class Journey:
     reads: float
     item_bytes: float
     log_bytes: float
+    secret_reads: float = 0.0
     memory_mb: int = 512
+
+    @property
+    def gb_seconds(self) -> float:
+        return self.seconds * self.memory_mb / 1024
+
+    @property
+    def write_units(self) -> float:
+        return self.writes * math.ceil(self.item_bytes / WRITE_UNIT_BYTES)
+
+    @property
+    def read_units(self) -> float:
+        return self.reads * math.ceil(self.item_bytes / READ_UNIT_BYTES)
 
     @property
     def sqs_requests(self) -> float:
@@ -118,29 +140,15 @@ class Bill:
         return self.compute + self.requests + self.table + self.queue + self.logs + self.secrets
 
 
-def bill(usage: Usage, conversations: int = MILLION, prices: Prices | None = None) -> Bill:
+def bill(taken: Usage | Journey, conversations: int = MILLION, prices: Prices | None = None) -> Bill:
     prices = prices or Prices()
     return Bill(
-        compute=conversations * usage.gb_seconds * prices.gb_second,
-        requests=conversations / usage.batch * prices.invocation,
-        table=conversations * usage.write_units * prices.write_unit,
-        queue=conversations * usage.sqs_requests * prices.sqs_request,
-        logs=conversations * usage.log_bytes / GB_BYTES * prices.log_gb,
-        secrets=conversations * usage.secret_reads * prices.secret_read,
-    )
-
-
-def bill_of(journey: Journey, conversations: int = MILLION, prices: Prices | None = None) -> Bill:
-    prices = prices or Prices()
-    units = journey.writes * math.ceil(journey.item_bytes / WRITE_UNIT_BYTES) * prices.write_unit
-    units += journey.reads * math.ceil(journey.item_bytes / READ_UNIT_BYTES) * prices.read_unit
-    return Bill(
-        compute=conversations * journey.seconds * journey.memory_mb / 1024 * prices.gb_second,
-        requests=conversations * journey.invocations * prices.invocation,
-        table=conversations * units,
-        queue=conversations * journey.sqs_requests * prices.sqs_request,
-        logs=conversations * journey.log_bytes / GB_BYTES * prices.log_gb,
-        secrets=0.0,
+        compute=conversations * taken.gb_seconds * prices.gb_second,
+        requests=conversations * taken.invocations * prices.invocation,
+        table=conversations * (taken.write_units * prices.write_unit + taken.read_units * prices.read_unit),
+        queue=conversations * taken.sqs_requests * prices.sqs_request,
+        logs=conversations * taken.log_bytes / GB_BYTES * prices.log_gb,
+        secrets=conversations * taken.secret_reads * prices.secret_read,
     )
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from textwrap import fill
 
-from benchmarks.cost import DAY_SECONDS, MILLION, Journey, Usage, bill, bill_of, demand
+from benchmarks.cost import DAY_SECONDS, MILLION, Journey, Usage, bill, demand
 from benchmarks.results import Results, markdown
 
 BATCH = 10
@@ -109,8 +109,8 @@ def waits(results: Results) -> str:
                     f"{taken.sqs_requests:.1f}",
                     f"{taken.writes:.1f}",
                     f"{results[f'wait_{latency}_{batch}_added'].ours:.0f} %",
-                    f"{bill_of(taken).total:.2f}",
-                    f"{bill_of(journey(results, latency, batch, 1024)).total:.2f}",
+                    f"{bill(taken).total:.2f}",
+                    f"{bill(journey(results, latency, batch, 1024)).total:.2f}",
                     f"{environments:,}",
                 )
             )
@@ -131,7 +131,7 @@ def waits(results: Results) -> str:
 
 def deployed(results: Results, latency: int = 20) -> str:
     """Return what the README says of the cost as Terraform deploys it."""
-    alone, full = (bill_of(journey(results, latency, batch, 1024)).total for batch in (1, BATCH))
+    alone, full = (bill(journey(results, latency, batch, 1024)).total for batch in (1, BATCH))
     return fill(
         f"As Terraform deploys it, with 1,024 MB, the queue waits for that model, and for the message to be delivered:"
         f" about ${alone:.0f} on the quiet queue, ${full:.0f} on the busy one. OpenAI's tokens, Twilio's messages and"

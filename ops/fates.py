@@ -1,7 +1,7 @@
 """Fates: what became of messages after Twilio had accepted them, by the record and by Twilio's word now."""
 
 from core.conversation import Conversation
-from core.deliveries import DeliveryStatus, moves, status_of
+from core.deliveries import DeliveryStatus, failure_code, moves, status_of
 from ops.answers import Fate, Sent
 
 
@@ -18,10 +18,10 @@ def status_now(message: Sent) -> DeliveryStatus | None:
     return now if now is not None and (known is None or moves(known, now)) else known
 
 
-def failure_code(message: Sent) -> str:
+def code_of(message: Sent) -> str:
     """Return the code of a message that was not delivered, in the words of `last_error`."""
     recorded = message.recorded.error_code if message.recorded else None
-    return f"twilio_{recorded or message.delivery_error or status_now(message)}"
+    return failure_code(status_now(message), recorded or message.delivery_error)
 
 
 def fate_text(fate: Fate) -> str:

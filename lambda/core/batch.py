@@ -99,6 +99,7 @@ class BatchProcessor:
     def _put(self, delivery: Delivery, postponed: Postponed) -> Done | GivenBack:
         """Put a message on the queue again; only once SQS has it, the one that is here may go."""
         continuation, delay_seconds = postponed.continuation, postponed.delay_seconds
+        is_waited_for = continuation.reason is not WaitReason.DELIVERY  # that message is out, and only looked at
         try:
             self._queue.put(delivery.envelope, write_continuation(continuation), delay_seconds)
         except ProcessorError as error:
@@ -111,7 +112,7 @@ class BatchProcessor:
                 reason=postponed.code,
                 delay_seconds=postponed.otherwise.delay_seconds,
             )
-            if continuation.reason is not WaitReason.DELIVERY:
+            if is_waited_for:
                 self._telemetry.metric(Metric.MESSAGES_FAILED, code=postponed.code)
             return postponed.otherwise
         waited = (continuation.put_at - continuation.since).total_seconds() + delay_seconds
@@ -123,7 +124,7 @@ class BatchProcessor:
             delay_seconds=delay_seconds,
         )
         self._telemetry.metric(Metric.MESSAGES_POSTPONED, code=postponed.code)
-        if continuation.reason is not WaitReason.DELIVERY:  # that message is out: nobody waits for it
+        if is_waited_for:
             self._telemetry.metric(Metric.WAITING_SECONDS, waited, code=continuation.reason)
         self._telemetry.metric(Metric.CONTINUATION_NUMBER, continuation.number)
         return Done()

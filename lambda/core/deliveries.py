@@ -79,9 +79,18 @@ class MessageDelivery:
     at: datetime
     error_code: int | None = None
 
+    @property
+    def failure_code(self) -> str:
+        return failure_code(self.status, self.error_code)
+
 
 Deliveries = Mapping[str, MessageDelivery]
 """By the messages' SIDs."""
+
+
+def failure_code(status: DeliveryStatus | None, error_code: int | None) -> str:
+    """Return the code of a message that was not delivered: Twilio's, or its status where Twilio gives none."""
+    return f"twilio_{error_code or status}"
 
 
 def status_of(word: str) -> DeliveryStatus:

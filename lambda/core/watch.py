@@ -102,9 +102,7 @@ class DeliveryWatch:
                 if is_known:
                     return Done()
                 if is_over:
-                    self._telemetry.warning(Event.DELIVERY_UNCONFIRMED, **attempt.log_fields())
-                    self._telemetry.metric(Metric.DELIVERY_UNCONFIRMED)
-                    return Done()
+                    return self._unconfirmed(attempt)
         return self._again(attempt, continuation, failed)
 
     def _ask_about_all(
@@ -134,7 +132,7 @@ class DeliveryWatch:
             if delivery.status.is_failure and delivery != known[sid]:
                 return Failure(
                     step=Step.DELIVER,
-                    code=code_of(delivery),
+                    code=delivery.failure_code,
                     message="Twilio accepted the message, and it was not delivered",
                     at=now,
                     permanent=True,
@@ -150,7 +148,7 @@ class DeliveryWatch:
             if delivery.status is before:
                 continue
             if delivery.status.is_failure:
-                code = code_of(delivery)
+                code = delivery.failure_code
                 self._telemetry.error(Event.MESSAGE_UNDELIVERED, **attempt.log_fields(), message_sid=sid, code=code)
                 self._telemetry.metric(Metric.MESSAGES_UNDELIVERED, code=code)
             elif delivery.status.is_success:
@@ -170,10 +168,14 @@ class DeliveryWatch:
             if failed.configuration:
                 self._telemetry.metric(Metric.CONFIGURATION_FAULTS, code=failed.code)
         if continuation.number >= MAX_NUMBER:
-            self._telemetry.warning(Event.DELIVERY_UNCONFIRMED, **attempt.log_fields())
-            self._telemetry.metric(Metric.DELIVERY_UNCONFIRMED)
-            return Done()
+            return self._unconfirmed(attempt)
         return self._postponed(attempt, continuation.number + 1, continuation.since)
+
+    def _unconfirmed(self, attempt: Attempt) -> Outcome:
+        """Count a conversation of whose messages Twilio had no last word; nobody looks any more."""
+        self._telemetry.warning(Event.DELIVERY_UNCONFIRMED, **attempt.log_fields())
+        self._telemetry.metric(Metric.DELIVERY_UNCONFIRMED)
+        return Done()
 
     def _postponed(self, attempt: Attempt, number: int, closed_at: datetime) -> Postponed:
         now = self._clock.now()
@@ -205,8 +207,3 @@ def next_look_seconds(waited_seconds: float, length_seconds: float) -> int:
     rounds = int(max(soonest, 0.0) // LOOK_EVERY_SECONDS) + 1
     moment = next((first for first in FIRST_LOOKS_SECONDS if first >= soonest), rounds * LOOK_EVERY_SECONDS)
     return min(max(-int(-(min(moment, length_seconds) - waited_seconds) // 1), 1), MAX_DELAY_SECONDS)
-
-
-def code_of(delivery: MessageDelivery) -> str:
-    """Return the code of a message that was not delivered: Twilio's, or its status where Twilio gives none."""
-    return f"twilio_{delivery.error_code or delivery.status}"

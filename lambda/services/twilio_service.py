@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -125,7 +126,7 @@ class TwilioWhatsApp:
         Twilio's filter on dates is not used: it leaves out what is still queued.
         """
         http = OneShotHttpClient(self._timeout_seconds, self._now)
-        try:
+        with reading(http, "Twilio's list can't be read", code="twilio_list_unreadable"):
             messages = self._client(credentials, http).messages
             listed: list[TwilioMessage] = []
             url = None
@@ -140,28 +141,19 @@ class TwilioWhatsApp:
                 url = page.next_page_url
                 if not url or (rows and all(is_older(row, since) for row in rows)):
                     return listed
-        except (TwilioException, NotSentError, AnswerLostError) as exc:
-            raise classify(exc, http, creating=False) from exc
-        except _UNREADABLE as exc:
-            if http.status is None:
-                raise
-            raise TransientError("Twilio's list can't be read", code="twilio_list_unreadable") from exc
         raise TransientError("Twilio's list is longer than what is read of it", code="twilio_list_too_long")
 
     def fetch(self, sid: str, credentials: TwilioCredentials) -> TwilioMessage | None:
         if _SID.fullmatch(sid) is None:  # it would become a part of the address
             return None
         http = OneShotHttpClient(self._timeout_seconds, self._now)
-        try:
-            return self._message(self._client(credentials, http).messages(sid).fetch())
-        except (TwilioException, NotSentError, AnswerLostError) as exc:
-            if http.status == _NOT_FOUND and _object(http.text) is not None:
-                return None
-            raise classify(exc, http, creating=False) from exc
-        except _UNREADABLE as exc:
-            if http.status is None:
+        with reading(http, "Twilio's answer can't be read", code="twilio_answer_unreadable"):
+            try:
+                return self._message(self._client(credentials, http).messages(sid).fetch())
+            except TwilioException:
+                if http.status == _NOT_FOUND and _object(http.text) is not None:
+                    return None
                 raise
-            raise TransientError("Twilio's answer can't be read", code="twilio_answer_unreadable") from exc
 
     def _client(self, credentials: TwilioCredentials, http: OneShotHttpClient) -> Client:
         client = make_client(credentials, http)
@@ -189,6 +181,23 @@ class TwilioWhatsApp:
             error_code=message.error_code if isinstance(message.error_code, int) else None,
             updated_at=moment_of(message.date_updated),
         )
+
+
+@contextmanager
+def reading(http: OneShotHttpClient, unreadable: str, *, code: str) -> Iterator[None]:
+    """Raise the domain error for what goes wrong in a block that asks Twilio and changes nothing.
+
+    Args:
+        unreadable: What to say where there is an answer that can't be read, and under which code.
+    """
+    try:
+        yield
+    except (TwilioException, NotSentError, AnswerLostError) as exc:
+        raise classify(exc, http, creating=False) from exc
+    except _UNREADABLE as exc:
+        if http.status is None:  # nothing was asked yet: a mistake of ours
+            raise
+        raise TransientError(unreadable, code=code) from exc
 
 
 def moment_of(value: object) -> datetime | None:

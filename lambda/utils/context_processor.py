@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from utils.context_model import HALF_A_CHARACTER, MAX_ID_LENGTH, MAX_KEY_BYTES, ContextObject
 from utils.dynamodb_values import stored_bytes, to_json
 from utils.envelopes import envelope_fault
+from utils.guard_settings import MODEL_NAME
 from utils.secret_reference import SecretKind, reference_fault
 
 MAX_BODY_BYTES = 255 * 1024
@@ -200,7 +201,7 @@ PATTERNS_IN_WORDS = {
     r"^\+[1-9][0-9]{6,14}$": "must be a number with its country code, such as +447700900000",
     r"^[A-Za-z0-9_-]{1,64}$": "must have 1 to 64 letters, digits, dashes and underscores, and nothing else",
     r"^[A-Za-z0-9_-]{0,128}$": "must have at most 128 letters, digits, dashes and underscores, and nothing else",
-    r"^[A-Za-z0-9_.:/-]{1,128}$": "must be the name of a model: 1 to 128 letters, digits and . : / _ -",
+    rf"^{MODEL_NAME}$": "must be the name of a model: 1 to 128 letters, digits and . : / _ -",
     r"^(\*\.)?[^\s/:@?#*.]+(\.[^\s/:@?#*.]+)+$": "must be a host, such as example.com or *.example.com",
     r"^(frontend_payload|company_data_payload)(\.[^.]+)+$": "must begin with frontend_payload or company_data_payload",
 }

@@ -138,7 +138,7 @@ def without_what_would_be_sent_again(
 ) -> list[Letter]:
     """Return the letters without those of a conversation that was sent and whose record is gone, unless asked for."""
     looks = [letter for letter in letters if letter.waited_for == WaitReason.DELIVERY]
-    if not looks or RECORD_GONE in wanted.codes:
+    if not looks or wanted.codes:  # codes have been judged: these letters are there only if theirs is named
         return list(letters)
     gone = [letter for letter, reason, _ in find_reasons(looks, table) if reason.code == RECORD_GONE]
     return [letter for letter in letters if letter not in gone]

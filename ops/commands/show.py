@@ -13,7 +13,7 @@ from core.errors import DeliveryUndecidedError
 from core.openai_processor import MAX_PAID_RUNS
 from ops.answers import Choice, ConversationRecord, Conversations, Reply, Sent, UndecidedMessage
 from ops.errors import OpsError, UsageError
-from ops.fates import failure_code, fate_text, knows_the_end, status_now
+from ops.fates import code_of, fate_text, knows_the_end, status_now
 from ops.masking import HIDDEN
 from ops.options import NoSecrets, Unmask
 from ops.reasons import NO_ERROR
@@ -240,7 +240,7 @@ def _meaning_of_closed(record: ConversationRecord) -> str:
 
 def _meaning_of_undelivered(record: ConversationRecord, failed: list[Sent], of: int) -> str:
     whose = "the message" if of == 1 else f"{len(failed)} of {of} messages"
-    meaning = f"WhatsApp did not deliver {whose}: {', '.join(dict.fromkeys(map(failure_code, failed)))}."
+    meaning = f"WhatsApp did not deliver {whose}: {', '.join(dict.fromkeys(map(code_of, failed)))}."
     if not record.needs_attention and any(past.choice == Choice.SEEN for past in record.resolutions):
         return f"{meaning}\nA person has dealt with it; nothing needs to be done."
     meaning += f"\nWhat to do, by code: {NOT_DELIVERED}\nTo send it again, if that can help:\n  ops replay FILE --again"

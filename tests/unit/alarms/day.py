@@ -66,7 +66,7 @@ class SecretsManager:
 
 
 class Twilio(InMemoryWhatsApp):
-    """Refuses recipients and senders with codes of its own, which the real adapter's classification reads."""
+    """Refuses recipients and senders with the codes that Twilio uses; the real adapter classifies them."""
 
     def __init__(self, clock: FakeClock) -> None:
         super().__init__(clock)

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks.cost import GB_BYTES, Journey, Prices, Usage, bill, bill_of, demand
+from benchmarks.cost import GB_BYTES, Journey, Prices, Usage, bill, demand
 
 USAGE = Usage(
     batch=10,
@@ -91,11 +91,11 @@ def test_million_conversations_that_wait_in_the_queue() -> None:
         seconds=2.0, invocations=3, puts=2, writes=5, reads=1, item_bytes=5000, log_bytes=GB_BYTES / 1_000_000
     )
 
-    cost = bill_of(taken)
+    cost = bill(taken)
 
     assert cost.compute == pytest.approx(13.3334)  # 2 s x 0.5 GB = 1 GB-s each
     assert cost.requests == pytest.approx(0.60)
     assert cost.table == pytest.approx(5 * 5 * 0.625 + 2 * 0.125)  # 5 writes of 5 units, a read of 2
     assert cost.queue == pytest.approx(3.60)  # sent, put twice, three receives and three deletes
     assert cost.logs == pytest.approx(0.50)
-    assert bill_of(replace(taken, memory_mb=1024)).compute == pytest.approx(2 * cost.compute)
+    assert bill(replace(taken, memory_mb=1024)).compute == pytest.approx(2 * cost.compute)
