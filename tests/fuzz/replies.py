@@ -35,6 +35,9 @@ CODES = {
 }  # fmt: skip
 """Why a reply may not be sent."""
 
+OVERRIDES = "\u202a\u202b\u202c\u202d\u202e"
+"""Characters that write text in another direction than it is read in: such a reply goes nowhere."""
+
 
 @dataclass(frozen=True)
 class Written:
@@ -158,7 +161,8 @@ def violations(written: Written, contents: list[str], codes: set[str], *, again:
         contents: The parts that reached Twilio, in order.
         codes: Why the message failed.
     """
-    if again and (contents or not codes or not codes <= CODES):
+    allowed = CODES | {"outgoing_direction"} if _overrides_direction(written.text) else CODES
+    if again and (contents or not codes or not codes <= allowed):
         yield f"a reply that is not sent: {len(contents)} parts sent, codes {sorted(codes)}"
     if written.code is not None and codes != {written.code}:
         yield f"a reply that must fail with {written.code} came to {sorted(codes)}"
@@ -175,7 +179,14 @@ def violations(written: Written, contents: list[str], codes: set[str], *, again:
             yield f"sent {sent!r:.200} of {written.text!r:.200}"
 
 
+def _overrides_direction(text: str) -> bool:
+    """Whether a text has such a character, as it is or as JSON writes it."""
+    return any(c in text or f"\\u{ord(c):04x}" in text.lower() for c in OVERRIDES)
+
+
 def _faults(mode: Mode, text: str) -> Iterator[str]:
+    if _overrides_direction(text):
+        yield "a text was sent that overrides its direction"
     if any(unicodedata.category(c) in {"Cc", "Cs"} and c not in "\t\n\r" for c in text):
         yield "a broken character was sent"
     if not any(unicodedata.category(c)[0] in "LNPS" and c not in "\u3164\u115f\u1160\uffa0\u2800" for c in text):
