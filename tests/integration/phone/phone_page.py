@@ -38,6 +38,12 @@ class PhonePage:
             self.note_conversation()
         self.page.get_by_role("button", name=name, exact=True).click()
 
+    def rotate(self, button: str) -> None:
+        """Press it, and wait until the key is in Secrets Manager; news of a message may take the words for it off the page."""
+        with self.page.expect_response(lambda answer: answer.url.endswith("/api/rotate")) as rotated:
+            self.press(button)
+        assert rotated.value.ok, rotated.value.text()
+
     def note_conversation(self) -> None:
         """Remember which conversation is about to be sent: from here on, the story is that one's."""
         context = json.loads(self.page.locator("#body").input_value())

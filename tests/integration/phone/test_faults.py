@@ -97,8 +97,7 @@ def test_rotated_key_is_fetched_and_the_message_goes_out(phone_page: PhonePage, 
     expect(phone_page.state).to_have_text("sent")
 
     before = rotated.count()
-    phone_page.press(button)
-    expect(phone_page.page.locator("#say")).to_contain_text("Rotated")
+    phone_page.rotate(button)
     phone_page.send()
 
     expect(phone_page.messages).to_have_count(2)
