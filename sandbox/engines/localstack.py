@@ -13,7 +13,8 @@ from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 from docker.utils import parse_host
 from requests.exceptions import RequestException
 from testcontainers.community.localstack import LocalStackContainer
-from testcontainers.core.config import get_docker_socket, testcontainers_config
+from testcontainers.core import utils
+from testcontainers.core.config import ConnectionMode, get_docker_socket, testcontainers_config
 from testcontainers.core.container import DockerContainer
 from testcontainers.core.docker_client import DockerClient, get_docker_host
 from testcontainers.core.labels import LABEL_SESSION_ID, SESSION_ID
@@ -35,6 +36,7 @@ START_SECONDS = 90
 CALL_SECONDS = 5
 DOCKER_SECONDS = 120
 LICENSE_EXIT_CODE = 55
+LOCALHOST = ("localhost", "127.0.0.1")
 
 TRAITS = Traits(
     name="localstack",
@@ -164,8 +166,10 @@ class LocalStack:
 
     def _configured(self) -> "_Container":
         container = _Container(self.image, region_name=REGION).with_name(self._name).waiting_for(_Ready())
-        if DockerClient().host() == "localhost":  # not on a Docker host elsewhere, where nobody could reach it
+        if _is_here(self._client(), container.get_docker_client()):
             container.ports = dict.fromkeys(container.ports, ("127.0.0.1",))  # type: ignore[arg-type]  # Docker takes it
+            testcontainers_config.tc_host_override = "127.0.0.1"
+            testcontainers_config.connection_mode_override = ConnectionMode.docker_host
         container.with_volume_mapping(get_docker_socket(), "/var/run/docker.sock", "rw")
         flags = ["--add-host=host.docker.internal:host-gateway"]
         if not testcontainers_config.ryuk_disabled:
@@ -213,11 +217,43 @@ def _knock() -> None:
     Raises:
         OSError: Nobody is there.
     """
-    scheme, _, path = str(parse_host(get_docker_host(), is_win32=sys.platform == "win32")).partition("://")
-    if scheme == "http+unix":
+    path = _socket_path()
+    if path is not None:
         with socket.socket(socket.AF_UNIX) as caller:
             caller.settimeout(CALL_SECONDS)
             caller.connect(path)
+
+
+def _is_here(docker: "Docker", testcontainers: DockerClient) -> bool:
+    """Whether Docker runs on this machine, so that what it publishes on 127.0.0.1 can be reached from here alone.
+
+    A machine that is a container may have Docker inside, or speak to the one outside: the one inside has a bridge here.
+    """
+    if not utils.inside_container():
+        return testcontainers.host() in LOCALHOST
+    if testcontainers_config.tc_host_override or testcontainers_config.connection_mode_override:
+        return testcontainers_config.tc_host_override in LOCALHOST
+    if _socket_path() is None:
+        return False
+    networks = docker.networks.list(names=["bridge"])
+    configs = [config for network in networks for config in network.attrs["IPAM"]["Config"] or []]
+    return any(_is_ours(config["Gateway"]) for config in configs if "Gateway" in config)
+
+
+def _is_ours(address: str) -> bool:
+    """Whether an interface of this machine has the address."""
+    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((address, 0))
+        except OSError:
+            return False
+    return True
+
+
+def _socket_path() -> str | None:
+    """Return the path of Docker's Unix socket, if it has one."""
+    scheme, _, path = str(parse_host(get_docker_host(), is_win32=sys.platform == "win32")).partition("://")
+    return path if scheme == "http+unix" else None
 
 
 class _Container(LocalStackContainer):

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from testcontainers.core import utils
+from testcontainers.core.config import testcontainers_config
 
 from sandbox.engines.engine import EngineError
 from sandbox.engines.localstack import LocalStack
@@ -52,6 +54,21 @@ def test_stopping_twice_does_no_harm(engine: LocalStack) -> None:
     engine.stop()
 
     assert engine.containers() == []
+
+
+@pytest.mark.parametrize("is_container", [False, True], ids=["machine", "container with Docker inside"])
+def test_it_is_reached_from_here_and_from_here_alone(
+    docker: Any, monkeypatch: pytest.MonkeyPatch, *, is_container: bool
+) -> None:
+    monkeypatch.setattr(utils, "inside_container", lambda: is_container)
+    for override in ("tc_host_override", "connection_mode_override"):
+        monkeypatch.setattr(testcontainers_config, override, None)
+
+    with LocalStack(os.environ) as engine:
+        (name,) = engine.containers()
+        published = docker.containers.get(name).attrs["NetworkSettings"]["Ports"]["4566/tcp"]
+
+    assert [port["HostIp"] for port in published] == ["127.0.0.1"]
 
 
 @pytest.mark.usefixtures("docker")

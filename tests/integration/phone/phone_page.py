@@ -39,7 +39,7 @@ class PhonePage:
         self.page.get_by_role("button", name=name, exact=True).click()
 
     def rotate(self, button: str) -> None:
-        """Press it, and wait until the key is in Secrets Manager; news of a message may take the words for it off the page."""
+        """Press it, and wait until the key is changed; news of a message may take the words for that off the page."""
         with self.page.expect_response(lambda answer: answer.url.endswith("/api/rotate")) as rotated:
             self.press(button)
         assert rotated.value.ok, rotated.value.text()
