@@ -143,7 +143,10 @@ def adopt(
     account = located(environment)
     notices.print(f"{env} in {account}", style="bold")
     if environment.path.is_file() and _holds_all(Deployment.opened(environment, account)):
-        console.print(f"There is nothing to adopt: the state of {env} holds whatever of it exists.")
+        console.print(
+            f"There is nothing to adopt: the state of {env} holds whatever of it exists. If an adoption stopped in the"
+            f" middle, `make deploy ENV={env}` does the rest."
+        )
         return
     found = Found.of(environment, clients_of(account.region))
     for line in found.inventory.lines():

@@ -58,9 +58,9 @@ class Ambiguity:
             return True
         if any(_undated(message) or _odd(message) for message in self._to(planned)):
             return True
-        rivals = [p for p in scenario.conversations if p is not planned and p.recipient_tel == planned.recipient_tel]
+        rivals = [key for key in self.intents if key != planned.key and key[0] == planned.recipient_tel]
         unclear = planned.mode is Mode.TEMPLATE or self.is_unseen(planned)
-        return unclear and any(self._overlap(planned.key, rival.key) for rival in rivals) and bool(world.twilio)
+        return unclear and any(self._overlap(planned.key, rival) for rival in rivals) and bool(world.twilio)
 
     def may_be_adopted_unseen(self, planned: PlannedConversation) -> bool:
         """Whether a message without its text stands where the conversation's may stand."""

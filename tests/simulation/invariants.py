@@ -74,6 +74,9 @@ class Invariants:
         self._deliveries = Deliveries(world)
         for accepted in world.twilio.sent:
             self._got[accepted.recipient_tel, canonical(accepted.content)] += 1
+        for key, item in world.table.items.items():
+            if (started_at := text(item, "send_started_at")) is not None:
+                self._ambiguity.note_intent(key, started_at)
         world.table.watchers.append(self._check_write)
         world.twilio.on_send.append(self._check_send)
         world.queue.on_delete.append(self._check_delete)
@@ -230,6 +233,8 @@ class Invariants:
         if not any(message.dead_lettered for message in messages):
             raise ViolationError(f"{planned.conversation_id} is lost: not sent, and no message of it is in the DLQ")
         refused = before is not None and (before.may_be_sent or not planned.consents)
+        if item is not None and "record_version" not in item and self._store_is_away():
+            return  # nothing of ours could be written to another program's record
         if item is not None and not refused and not self._says_why(item):
             raise ViolationError(f"{planned.conversation_id} is in the DLQ as {text(item, 'conversation_status')}")
 
@@ -238,8 +243,7 @@ class Invariants:
         before = planned.before
         if before is None:
             return False
-        is_strange = item is not None and "record_version" not in item and text(item, "conversation_status") not in OURS
-        return is_strange or (not before.is_open and not before.may_be_sent)
+        return (item is not None and _is_strange(item)) or (not before.is_open and not before.may_be_sent)
 
     def _says_why(self, item: Item) -> bool:
         """Whether a record tells why it was not sent.
@@ -279,7 +283,8 @@ class Invariants:
         if planned.key in self.undecided:
             if not self._ambiguity.may_be_undecided(planned):
                 raise ViolationError(f"{planned.conversation_id} was left to a person, and nothing is ambiguous")
-            if not _is_closed(item) and not any(message.dead_lettered for message in self._messages(planned)):
+            is_over = _is_closed(item) or _is_strange(item)  # once the replies service has had it, say
+            if not is_over and not any(message.dead_lettered for message in self._messages(planned)):
                 raise ViolationError(f"{planned.conversation_id} is undecided, and no message of it is in the DLQ")
         if _is_unseen(record) and not self._ambiguity.may_be_adopted_unseen(planned):
             raise ViolationError(f"{planned.conversation_id} adopted a message unseen, though its text is shown")
@@ -436,6 +441,11 @@ class Invariants:
 
 def _is_closed(item: Item) -> bool:
     return "closed_at" in item or text(item, "conversation_status") == Status.SENT
+
+
+def _is_strange(item: Item) -> bool:
+    """Whether a record is another program's, in a status that only that one knows."""
+    return "record_version" not in item and text(item, "conversation_status") not in OURS
 
 
 def _is_unseen(record: dict[str, Any]) -> bool:

@@ -35,7 +35,7 @@ class OldRecord:
 
     Attributes:
         has_intent: Whether it shows an intent without an outcome; `accepted` says what Twilio knows of it.
-        has_lease: Whether it shows a lease, long over.
+        has_lease: Whether it shows a lease, long over; a record that is closed shows none.
         same_reply: Whether its reply is that of the schedule's first conversation.
         odd: Whether attributes have other types than ours.
     """
@@ -93,6 +93,11 @@ class OldRecord:
             record |= {"company_id": "acme", "project_id": "spring"}
             if self.has_intent:
                 record |= {"send_from": SENDER, "send_account": ACCOUNT, "send_credentials": TWILIO_REFERENCE}
+        if self.status == "initial_message_sent":
+            for name in ("last_error", "needs_attention", "lease_owner", "lease_expires_at", "waiting"):
+                record.pop(name, None)
+            if self.writer is Writer.RELEASE_AFTER:
+                record["closed_at"] = stamp
         if self.odd:
             record |= {"sent_parts": "two", "reply": [1, 2], "last_error": "no idea"}
         return record

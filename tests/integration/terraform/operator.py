@@ -19,6 +19,9 @@ from tools.infrastructure.runner import Terraform
 REPOSITORY = Path(__file__).parents[3]
 
 
+REPEATED_REQUEST = "Attempting to create a duplicate index"
+
+
 class Operator:
     """Somebody with a checkout, credentials and two environments."""
 
@@ -59,6 +62,19 @@ class Operator:
     def run(self, *arguments: str, **environ: str) -> str:
         """Run the command, which must succeed, and return all it said."""
         done = self._run(*arguments, **environ)
+        assert done.returncode == 0, done.stdout
+        return done.stdout
+
+    def adopt(self, env: str, *acknowledged: str) -> str:
+        """Run `adopt`, which must succeed: by way of `disown` if the answer to the making of an index was lost.
+
+        The SDK repeats that request, and is told that the index is there already.
+        """
+        arguments = ("adopt", "--env", env, "--yes", *acknowledged)
+        done = self._run(*arguments)
+        if done.returncode and REPEATED_REQUEST in done.stdout:
+            self.run("disown", "--env", env, "--yes")
+            done = self._run(*arguments)
         assert done.returncode == 0, done.stdout
         return done.stdout
 

@@ -102,7 +102,7 @@ def no_code_changes_under_a_function_that_is_fed(operator: Operator, dev: ByHand
 def dev_is_adopted_whole(operator: Operator, dev: ByHand, acknowledged: list[str]) -> None:
     """Messages are sent once more, because the old function has had the first ones."""
     dev.messages(waiting=4, in_flight=2, dead=0)
-    done = operator.run("adopt", "--env", "dev", "--yes", *acknowledged)
+    done = operator.adopt("dev", *acknowledged)
 
     assert left(done) == []
     counted = census(operator, "dev")
@@ -133,7 +133,7 @@ def test_a_second_environment_keeps_what_others_made_on_it(operator: Operator) -
     refused = operator.refused("adopt", "--env", "stage", "--write", "--yes")
     assert "aws_secretsmanager_secret" not in refused, "they are dev's"
 
-    assert left(operator.run("adopt", "--env", "stage", "--yes", *accepted(refused))) == []
+    assert left(operator.adopt("stage", *accepted(refused))) == []
     table = operator.aws.client("dynamodb").describe_table(TableName="conversations-stage")["Table"]
     assert {index["IndexName"] for index in table["GlobalSecondaryIndexes"]} >= {"task-complete-index"}
     assert table["StreamSpecification"]["StreamViewType"] == "NEW_IMAGE"
