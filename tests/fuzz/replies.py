@@ -180,13 +180,13 @@ def violations(written: Written, contents: list[str], codes: set[str], *, again:
 
 
 def _overrides_direction(text: str) -> bool:
-    """Whether a text has such a character, as it is or as JSON writes it."""
+    """Whether the text contains such a character, plain or escaped as in JSON."""
     return any(c in text or f"\\u{ord(c):04x}" in text.lower() for c in OVERRIDES)
 
 
 def _faults(mode: Mode, text: str) -> Iterator[str]:
     if _overrides_direction(text):
-        yield "a text was sent that overrides its direction"
+        yield "a sent text overrides the writing direction"
     if any(unicodedata.category(c) in {"Cc", "Cs"} and c not in "\t\n\r" for c in text):
         yield "a broken character was sent"
     if not any(unicodedata.category(c)[0] in "LNPS" and c not in "\u3164\u115f\u1160\uffa0\u2800" for c in text):

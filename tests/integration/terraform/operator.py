@@ -17,8 +17,6 @@ from sandbox.harness.startup import terraform_environ
 from tools.infrastructure.runner import Terraform
 
 REPOSITORY = Path(__file__).parents[3]
-
-
 REPEATED_REQUEST = "Attempting to create a duplicate index"
 
 
